@@ -1,0 +1,95 @@
+"""What a rule is, and the types that give it meaning: the table of contents."""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from importlib import resources
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from dashlib.errors import RuleError
+from dashlib.rules.base import LINE_FACTS, Severity, Strict
+from dashlib.rules.combinations import Prohibition
+from dashlib.rules.limits import FrequencyLimit
+from dashlib.rules.office_fee import OfficeFeeValidation
+from dashlib.rules.quality import DataQuality
+from dashlib.rules.references import ReferenceCheck
+
+AnyCondition = Annotated[
+    DataQuality | FrequencyLimit | OfficeFeeValidation | Prohibition | ReferenceCheck, Field(discriminator="type")
+]
+
+
+class Rule(Strict):
+    """One rule: what it looks for, how grave it is, and where it comes from.
+
+    `name` identifies it (the results' `rule_id`); `threshold` is dollars a day and acts only for
+    office_fee_validation; `label`, `message` and `solution` are texts by language; a rule holds from `valid_from` to
+    `valid_to`, null meaning always.
+    """
+
+    name: str = Field(min_length=1)
+    category: str
+    condition: AnyCondition
+    threshold: Decimal | None = Field(default=None, gt=0, decimal_places=2)
+    enabled: bool = True
+    active: bool = True
+    version: int = Field(default=1, ge=1)
+    severity: Severity = "error"
+    label: dict[str, str] = {}
+    message: dict[str, str] = {}
+    solution: dict[str, str] = {}
+    source: str | None = None
+    confidence: str | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+_RULES = TypeAdapter(list[Rule])
+
+
+def parse_rules(items: Sequence[dict[str, Any]], *, origin: str = "rules") -> list[Rule]:
+    """Rules from their JSON form.
+
+    Raises:
+        RuleError: DL-RULE-001, with every fault of every rule at once: which rule, which field, why.
+    """
+    try:
+        rules = _RULES.validate_python(items)
+    except ValidationError as refused:
+        raise RuleError("DL-RULE-001", origin=origin, faults=_faults(refused, items)) from None
+    faults = [fault for rule in rules for fault in impossible(rule)]
+    names = [rule.name for rule in rules]
+    faults += [f"{name}: name given twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    if faults:
+        raise RuleError("DL-RULE-001", origin=origin, faults="; ".join(faults))
+    return rules
+
+
+def _faults(refused: ValidationError, items: Sequence[dict[str, Any]]) -> str:
+    def where(location: tuple[int | str, ...]) -> str:
+        number, *path = location
+        name = items[int(number)].get("name", f"rule {number}") if isinstance(items[int(number)], dict) else f"rule {number}"
+        return f"{name}, {'.'.join(map(str, path))}"
+
+    return "; ".join(f"{where(e['loc'])}: {e['msg']}" for e in refused.errors(include_input=False, include_url=False))
+
+
+def impossible(rule: Rule) -> list[str]:
+    """What no single field can tell: words a message may not use, a threshold that the type does not know."""
+    known = rule.condition.facts | LINE_FACTS
+    words = {w for text in (*rule.message.values(), *rule.solution.values()) for w in re.findall(r"\{(\w*)\}", text)}
+    faults = [f"{rule.name}, message: unknown word {{{word}}}" for word in sorted(words - known)]
+    if rule.threshold is not None and rule.condition.type != "office_fee_validation":
+        faults.append(f"{rule.name}, threshold: acts only for office_fee_validation")
+    if rule.valid_from and rule.valid_to and rule.valid_to < rule.valid_from:
+        faults.append(f"{rule.name}, valid_to: before valid_from")
+    return faults
+
+
+def shipped_rules() -> list[Rule]:
+    """The rules that come with dashlib, from `ramq.json` beside this file."""
+    return parse_rules(json.loads(resources.files(__name__).joinpath("ramq.json").read_text("utf-8")), origin="ramq.json")

@@ -1,0 +1,263 @@
+"""Rules on the office fee: a doctor bills it for a day on which enough different patients were seen in the office."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Literal, Self
+
+import polars as pl
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from dashlib.rules.base import (
+    EVERY_CODE,
+    RELATED_LINES,
+    Case,
+    Code,
+    Condition,
+    Context,
+    Plan,
+    Reference,
+    Scope,
+    Strict,
+    candidates,
+    counts,
+    holds_context,
+    parameters,
+)
+from dashlib.rules.filters import Filters
+
+# The two fees of the agreement: never visits, and added up to the most that a day may bring.
+FEES = frozenset({"19928", "19929"})
+
+
+class Minimum(Strict):
+    """Different patients needed for a fee, by the category that it claims; without a number the category has no fee."""
+
+    registered: int | None = Field(default=None, ge=1)
+    walkIn: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> Self:
+        if self.registered is None and self.walkIn is None:
+            raise PydanticCustomError("minimum", "registered or walkIn: at least one is needed")
+        return self
+
+
+class OfficeFeeValidation(Condition):
+    """Each fee line needs its minimum of different patients of the category that it claims, on that doctor's day.
+
+    A fee with a walk-in context claims walk-in patients, any other registered ones; a patient seen both ways is a
+    walk-in. Too few seen is reported with the rule's severity; enough seen but too few of them paid is a warning, once
+    the day has been answered. A fee known to be elsewhere than in an office is left to the rule on places. The rule's
+    `threshold`, where it has one, is the most that the fees of a doctor's day may come to: lines beyond are reported,
+    unless one of these rules reports them for their number of patients.
+
+    Results tell why in `reason`: category (it has no fee), count, paid, total. Lines checked and skipped are fee lines.
+
+    Source:
+        Rule types, 1; policies 3 to 5 and 20; clarifications, "office_fee_validation".
+    """
+
+    scope: ClassVar[Scope] = "doctor_day"
+    facts: ClassVar[frozenset[str]] = frozenset(
+        {"registered", "walkIn", "need_registered", "need_walkIn", "total", "max_amount"}
+    )
+
+    type: Literal["office_fee_validation"]
+    thresholds: dict[Code, Minimum]
+    walk_in_contexts: frozenset[Context] = frozenset({"G160", "AR"})
+    place: Literal["cabinet", "any"] | None = "cabinet"
+    patient_count: Literal["all", "paid"] = "all"
+    exclude_codes: frozenset[Code] = FEES
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        for refused, reason in (
+            (not self.codes and not self.code_groups, "codes: needed"),
+            (EVERY_CODE in self.codes, "codes: a fee is named, * is not possible"),
+            (
+                self.code_groups is None and not self.thresholds.keys() <= set(self.codes),
+                "thresholds: must be among codes",
+            ),
+            (not set(self.codes) <= self.thresholds.keys(), "thresholds: every code needs one"),
+        ):
+            if refused:
+                raise PydanticCustomError("office_fee", reason)
+        return self
+
+    @classmethod
+    def compile(cls, cases: Sequence[Case[Self]], lines: pl.LazyFrame, ref: Reference) -> Iterable[Plan]:
+        fees = candidates(cases, lines, ref).with_columns(judged=pl.col("judged") & pl.col("doctor_day").is_not_null())
+        fees = fees.cache()
+        days = lines.filter(pl.col("code").is_in(_fee_codes(cases))).select("doctor_day").unique()
+        of_days = lines.join(days, on="doctor_day", how="semi").cache()
+        seen = [_see(alike, of_days, ref) for alike in _seeing_alike(cases)]
+        short = pl.concat([_short(fees.filter("judged"), group) for group in seen]).cache()
+        # One defect once: a fee short of patients is not also too much, and one too much not also short of paid ones.
+        refused = short.filter(pl.col("reason") != "paid")
+        excess = _excess(cases, lines, ref).join(refused, on="row_number", how="anti").cache()
+        unpaid = short.filter(pl.col("reason") == "paid").join(excess, on=["rule", "row_number"], how="anti")
+        over = pl.concat([_with_counts(excess, group) for group in seen])
+        yield Plan(pl.concat([found.select(RESULTS) for found in (refused, unpaid, over)]), counts(fees))
+
+
+RESULTS = [
+    *("rule", "row_number", "severity", "related", "reason", "total_cents", "max_cents"),
+    *("registered", "walkIn", "need_registered", "need_walkIn"),
+]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Who was seen on the days of fees, as rules that agree on what a visit is count it.
+
+    `lines` (lines of these days, 6): row_number, doctor_day, patient (a number of the doctor's day), is_paid, visit,
+    counted (a visit at the place, with a patient), walk_in. `patients` (patients of a doctor's day, 6): patient,
+    doctor_day, seen, walk_in, paid, answered. `days` (doctor days, 6): doctor_day, registered, walkIn, registered_paid,
+    walkIn_paid, answered.
+    """
+
+    cases: Sequence[Case[OfficeFeeValidation]]
+    lines: pl.LazyFrame
+    patients: pl.LazyFrame
+    days: pl.LazyFrame
+
+
+def _seeing_alike(cases: Sequence[Case[OfficeFeeValidation]]) -> list[list[Case[OfficeFeeValidation]]]:
+    """Rules grouped by what they count, so that each count is made once."""
+    groups: dict[Hashable, list[Case[OfficeFeeValidation]]] = {}
+    for case in cases:
+        c = case.condition
+        filters = (c.where, c.unless_contexts, c.unless_same_day_codes)
+        groups.setdefault((*filters, c.walk_in_contexts, c.place or "any", _no_visits(case)), []).append(case)
+    return list(groups.values())
+
+
+def _see(cases: Sequence[Case[OfficeFeeValidation]], of_days: pl.LazyFrame, ref: Reference) -> _Seen:
+    case = replace(cases[0], valid_from=None, valid_to=None)
+    filters = Filters.of(case)
+    fee = pl.col("code").is_in(sorted(_no_visits(case))).fill_null(False)
+    visit = ~fee & filters.keep(ref) & ~filters.where.unknown()
+    anywhere = case.condition.place in (None, "any")
+    here = pl.lit(True) if anywhere else (pl.col("place") == case.condition.place).fill_null(False)
+    lines = of_days.select(
+        "row_number",
+        "doctor_day",
+        "is_paid",
+        visit=visit,
+        counted=visit & here & pl.col("patient_doctor_day").is_not_null(),
+        walk_in=holds_context(case.condition.walk_in_contexts),
+        # Lines without patient are nobody's visit, but they can tell that the day was answered.
+        patient=pl.coalesce("patient_doctor_day", -1 - pl.col("doctor_day")),
+    ).cache()
+    patients = (
+        lines.group_by("patient")
+        .agg(
+            pl.col("doctor_day").first(),
+            seen=pl.col("counted").any(),
+            walk_in=(pl.col("counted") & pl.col("walk_in")).any(),
+            paid=pl.col("is_paid").any(),
+            answered=(pl.col("visit") & pl.col("is_paid")).any(),
+        )
+        .cache()
+    )
+    return _Seen(cases, lines, patients, _by_day(patients))
+
+
+def _by_day(patients: pl.LazyFrame) -> pl.LazyFrame:
+    registered, walk_in = pl.col("seen") & ~pl.col("walk_in"), pl.col("walk_in")
+    return patients.group_by("doctor_day").agg(
+        registered=registered.sum().cast(pl.Int64),
+        walkIn=walk_in.sum().cast(pl.Int64),
+        registered_paid=(registered & pl.col("paid")).sum().cast(pl.Int64),
+        walkIn_paid=(walk_in & pl.col("paid")).sum().cast(pl.Int64),
+        answered=pl.col("answered").any(),
+    )
+
+
+def _with_counts(fees: pl.LazyFrame, seen: _Seen) -> pl.LazyFrame:
+    """The fee lines of these rules with the patients seen, and needed, in each category."""
+    return (
+        fees.filter(pl.col("rule").is_in([case.rule for case in seen.cases]))
+        .join(seen.days, on="doctor_day", how="left")
+        .join(_needs(seen.cases), on=["rule", "code"], how="left")
+    )
+
+
+def _short(fees: pl.LazyFrame, seen: _Seen) -> pl.LazyFrame:
+    """Fee lines that claim a category which has no fee, or with too few patients of it seen, or paid."""
+    by_paid = pl.col("rule").is_in([case.rule for case in seen.cases if case.condition.patient_count == "paid"])
+    walk_in = holds_context(seen.cases[0].condition.walk_in_contexts)
+
+    def claimed(registered: str, walk_in_too: str) -> pl.Expr:
+        return pl.when("walk_in").then(walk_in_too).otherwise(registered)
+
+    need, paid = claimed("need_registered", "need_walkIn"), claimed("registered_paid", "walkIn_paid")
+    enough = pl.when(by_paid).then(paid).otherwise(claimed("registered", "walkIn"))
+    answered = pl.col("is_paid") | pl.col("answered")
+    reason = (
+        pl.when(need.is_null())
+        .then(pl.lit("category"))
+        .when(enough < need)
+        .then(pl.lit("count"))
+        .when((paid < need) & answered)
+        .then(pl.lit("paid"))
+    )
+    in_office = pl.col("place").is_null() | (pl.col("place") == "cabinet")
+    short = (
+        _with_counts(fees.filter(in_office), seen)
+        .with_columns(walk_in=walk_in)
+        .with_columns(reason=reason, total_cents=pl.lit(None, pl.Int64), max_cents=pl.lit(None, pl.Int64))
+        .drop_nulls("reason")
+        .with_columns(severity=pl.when(pl.col("reason") == "paid").then(pl.lit("warning")))
+    )
+    return short.join(_counted_visits(short, seen), on=["doctor_day", "walk_in"], how="left")
+
+
+def _counted_visits(short: pl.LazyFrame, seen: _Seen) -> pl.LazyFrame:
+    """`related`: lines of the patients counted for a category on a doctor's day."""
+    patients = seen.patients.filter("seen").join(short, on=["doctor_day", "walk_in"], how="semi")
+    lines = seen.lines.filter("counted").select("row_number", "patient").join(patients, on="patient")
+    related = pl.col("row_number").sort().head(RELATED_LINES)
+    return lines.group_by("doctor_day", "walk_in").agg(related=related)
+
+
+def _excess(cases: Sequence[Case[OfficeFeeValidation]], lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
+    """Fee lines from the one on with which a doctor's day passes the rule's threshold, paid lines first."""
+    limited = [replace(case, codes=case.codes | FEES) for case in cases if case.threshold is not None]
+    most = parameters(limited, {"max_cents": pl.Int64}, lambda case: [int(case.threshold * 100)])
+    day = ["rule", "doctor_day"]
+    beside = pl.col("row_number").over(day, mapping_strategy="join").list.set_difference(pl.concat_list("row_number"))
+    return (
+        candidates(limited, lines, ref)
+        .filter(pl.col("judged") & pl.col("doctor_day").is_not_null())
+        .join(most, on="rule")
+        .sort(*day, "order_no")
+        .with_columns(running=pl.col("prel_cents").fill_null(0).cum_sum().over(day).cum_max().over(day))
+        .with_columns(total_cents=pl.col("prel_cents").sum().over(day))
+        .filter(pl.col("total_cents") > pl.col("max_cents"))
+        .with_columns(related=beside.list.sort().list.head(RELATED_LINES), reason=pl.lit("total"))
+        .with_columns(severity=pl.lit(None, pl.String))
+        .filter(pl.col("running") > pl.col("max_cents"))
+    )
+
+
+def _needs(cases: Sequence[Case[OfficeFeeValidation]]) -> pl.LazyFrame:
+    """(rule, code, need_registered, need_walkIn): of a fee that only another rule judges, what that one asks."""
+    asked = {code: least for case in cases for code, least in case.condition.thresholds.items()}
+    rows = []
+    for case in cases:
+        others = {code: least for code, least in asked.items() if code not in case.codes}
+        for code, least in {**others, **case.condition.thresholds}.items():
+            rows.append((case.rule, code, least.registered, least.walkIn))
+    schema = {"rule": pl.UInt16, "code": pl.String, "need_registered": pl.Int64, "need_walkIn": pl.Int64}
+    return pl.LazyFrame(rows, schema=schema, orient="row")
+
+
+def _fee_codes(cases: Sequence[Case[OfficeFeeValidation]]) -> list[str]:
+    return sorted(FEES.union(*(case.codes for case in cases)))
+
+
+def _no_visits(case: Case[OfficeFeeValidation]) -> frozenset[str]:
+    """Codes that are not visits, whatever a rule excludes: fees are none."""
+    return case.condition.exclude_codes | FEES | case.codes
