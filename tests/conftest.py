@@ -1,0 +1,71 @@
+import itertools
+import shutil
+import tempfile
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dashlib.database import Database, migrate
+from dashlib.embedded import APP, OWNER, Cluster
+from dashlib.installing import install
+from dashlib.keys import pseudonyms
+from dashlib.settings import Settings
+from dashlib.workbench import Workbench, enter
+
+HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def short_folder():
+    """A folder that PostgreSQL's user can reach, with a path short enough for a socket; pytest's own are neither."""
+    folder = Path(tempfile.mkdtemp(prefix="dl-", dir="/var/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(short_folder):
+    """The tests' own embedded server, with dashlib's tables in its database, from which `database` copies."""
+    cluster = Cluster(short_folder / "s", settings=HASTY)
+    cluster.ensure()
+    template = Database(Settings(DATABASE_URL=None, home=cluster.home), cluster)
+    migrate(template)
+    template.close()
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture
+def blank(postgres, tmp_path):
+    """A database of this test alone, without tables."""
+    yield from _database(postgres, tmp_path, template="template1")
+
+
+@pytest.fixture
+def database(postgres, tmp_path):
+    """A database of this test alone, freshly migrated. Its settings' home is the test's folder."""
+    yield from _database(postgres, tmp_path, template="dashlib")
+
+
+def _database(cluster, home, template):
+    name = f"t{next(NUMBERS)}"
+    with closing(psycopg.connect(cluster.conninfo(OWNER, "postgres"), autocommit=True)) as server:
+        server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        server.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        server.execute(f"GRANT CONNECT ON DATABASE {name} TO {APP}")
+        made = Database(Settings(DATABASE_URL=None, home=home), cluster, name)
+        yield made
+        made.close()
+        with suppress(psycopg.errors.ObjectInUse):
+            server.execute(f"DROP DATABASE {name}")
+
+
+@pytest.fixture
+def wb(database):
+    """A workbench on a database of this test alone, with the shipped rules and the starter reference."""
+    install(database)
+    return Workbench(enter(database), database, pseudonyms(database.settings, database), database.settings)
