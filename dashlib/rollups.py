@@ -1,0 +1,165 @@
+"""What dashboards draw, counted once when a run completes. Pure frames, without PHI: doctors are pseudonyms.
+
+Distinct patients do not add up over places or doctors, so they are counted at each level they are shown at.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import polars as pl
+
+from dashlib.phi import Pseudonyms
+
+WALK_IN_CONTEXTS = ("G160", "AR")  # as the office-fee rules have them by default
+_OF_LINE = ("row_number", "date_de_service", "facture", "code", "contexts", "patient_key", "is_paid", "prel_cents", "paid_cents")
+CELL = ("date_de_service", "doctor", "lieu_de_pratique")
+
+
+@dataclass(frozen=True)
+class RollUps:
+    """One frame for each roll-up table, with its columns but the run's."""
+
+    days: pl.DataFrame
+    rules: pl.DataFrame
+    contexts: pl.DataFrame
+    doctor_days: pl.DataFrame
+    run_days: pl.DataFrame
+
+
+def roll_up(lines: pl.DataFrame, results: pl.DataFrame, wanted: pl.DataFrame, pseudonyms: Pseudonyms) -> RollUps:
+    """Counts of a run's lines and results by day, doctor and place.
+
+    Args:
+        lines: of `records.prepare`.
+        results: (results, rule_id, severity, category, row_number, amount).
+        wanted: (rule_id, context): the contexts with which a rule would not have reported a line.
+
+    A line at risk is an unpaid line in error (its preliminary amount), a line to repay a paid one (its paid amount);
+    each line counts once whatever the number of its results. An invoice counts where its first line stands.
+    """
+    marked = mark(lines, results).with_columns(
+        doctor=pseudonyms.doctors(lines["doctor"]).fill_null(""), lieu_de_pratique=lines["lieu"].fill_null("")
+    ).lazy()
+    seen = _seen(marked, CELL)
+    days = (
+        _lines(marked)
+        .join(_patients(seen, CELL), on=CELL, how="left")
+        .join(_invoices(marked), on=CELL, how="left")
+        .join(_gains(marked, results), on=CELL, how="left")
+        .with_columns(pl.selectors.numeric().fill_null(0))
+    )
+    by_date = _patients(seen, ("date_de_service",)).select("date_de_service", "patients", "registered", "walk_in")
+    plans = (
+        days,
+        _results(marked, results),
+        _contexts(marked, results, wanted),
+        _patients(seen, ("date_de_service", "doctor")),
+        by_date,
+    )
+    return RollUps(*pl.collect_all(plans, engine="in-memory"))
+
+
+def mark(lines: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+    """What roll-ups need of each line, with `in_error`, `in_warning` and `walk_in`, in the order of `lines`."""
+    worst = (
+        results.lazy()
+        .group_by("row_number")
+        .agg(in_error=(pl.col("severity") == "error").any(), in_warning=(pl.col("severity") == "warning").any())
+    )
+    walk_in = pl.col("contexts").str.contains_any([f"|{c}|" for c in WALK_IN_CONTEXTS]).fill_null(False)
+    return (
+        lines.lazy()
+        .select(*_OF_LINE, walk_in=walk_in)
+        .join(worst, on="row_number", how="left", maintain_order="left")
+        .with_columns(pl.col("in_error", "in_warning").fill_null(False))
+        .collect(engine="in-memory")
+    )
+
+
+def totals(lines: pl.DataFrame, results: pl.DataFrame) -> dict[str, Decimal | int]:
+    """A run's own figures: lines_in_error, lines_in_warning, at_risk, to_repay, gain (CAD)."""
+    gains = results.filter(pl.col("category") == "opportunity")["amount"].sum()
+    row = mark(lines, results).select(
+        lines_in_error=pl.col("in_error").sum(), lines_in_warning=pl.col("in_warning").sum(), **_money()
+    )
+    return {**row.row(0, named=True), "gain": gains}
+
+
+def _money() -> dict[str, pl.Expr]:
+    def sum_of(cents: str, lines: pl.Expr) -> pl.Expr:
+        return pl.col(cents).filter(lines).sum().cast(pl.Decimal(14, 2)) / 100
+
+    return {
+        "at_risk": sum_of("prel_cents", pl.col("in_error") & ~pl.col("is_paid")),
+        "to_repay": sum_of("paid_cents", pl.col("in_error") & pl.col("is_paid")),
+    }
+
+
+def _lines(marked: pl.LazyFrame) -> pl.LazyFrame:
+    counted = {"lines_in_error": "in_error", "lines_in_warning": "in_warning"}
+    sums = {name: pl.col(flag).sum().cast(pl.Int64) for name, flag in counted.items()}
+    return marked.group_by(CELL).agg(lines=pl.len().cast(pl.Int64), **sums, **_money())
+
+
+def _seen(marked: pl.LazyFrame, by: tuple[str, ...]) -> pl.LazyFrame:
+    """Each patient once in each group: whether he came without appointment, and whether a line of his was paid."""
+    known = marked.filter(pl.col("patient_key").is_not_null())
+    return known.group_by(*by, "patient_key").agg(pl.col("walk_in", "is_paid").any())
+
+
+def _patients(seen: pl.LazyFrame, by: tuple[str, ...]) -> pl.LazyFrame:
+    """Distinct patients of each group; one who came both ways counts once, as a walk-in."""
+    walk_in, paid = pl.col("walk_in"), pl.col("is_paid")
+    counted = {
+        "patients": pl.lit(True),
+        "patients_paid": paid,
+        "registered": ~walk_in,
+        "registered_paid": ~walk_in & paid,
+        "walk_in": walk_in,
+        "walk_in_paid": walk_in & paid,
+    }
+    each_once = _seen(seen, by)
+    return each_once.with_columns(**counted).group_by(by).agg(pl.col(*counted).sum().cast(pl.Int64))
+
+
+def _invoices(marked: pl.LazyFrame) -> pl.LazyFrame:
+    """Invoices, and those of them without a line in error, each counted where its first line stands."""
+    invoices = (
+        marked.filter(pl.col("facture").is_not_null())
+        .group_by("facture")
+        .agg(pl.col(*CELL).first(), clean=~pl.col("in_error").any())
+    )
+    return invoices.group_by(CELL).agg(
+        invoices=pl.len().cast(pl.Int64), clean_invoices=pl.col("clean").sum().cast(pl.Int64)
+    )
+
+
+def _gains(marked: pl.LazyFrame, results: pl.DataFrame) -> pl.LazyFrame:
+    advice = results.lazy().filter(pl.col("category") == "opportunity").select("row_number", "amount")
+    return marked.join(advice, on="row_number").group_by(CELL).agg(gain=pl.col("amount").sum())
+
+
+def _results(marked: pl.LazyFrame, results: pl.DataFrame) -> pl.LazyFrame:
+    found = results.lazy().select("row_number", "rule_id", "severity", "category", "amount")
+    return (
+        found.join(marked.select("row_number", *CELL), on="row_number")
+        .group_by(*CELL, "rule_id", "severity")
+        .agg(
+            pl.col("category").first(),
+            results=pl.len().cast(pl.Int64),
+            lines=pl.col("row_number").n_unique().cast(pl.Int64),
+            amount=pl.col("amount").sum(),
+        )
+    )
+
+
+def _contexts(marked: pl.LazyFrame, results: pl.DataFrame, wanted: pl.DataFrame) -> pl.LazyFrame:
+    """Codes in error on a line without any context, where a context would have exempted it."""
+    bare = marked.filter(pl.col("contexts").is_null()).select("row_number", "code")
+    errors = results.lazy().filter(pl.col("severity") == "error").select("row_number", "rule_id")
+    return (
+        errors.join(wanted.lazy(), on="rule_id")
+        .join(bare, on="row_number")
+        .group_by("code", "context")
+        .agg(lines=pl.col("row_number").n_unique().cast(pl.Int64))
+    )
