@@ -1,0 +1,168 @@
+"""What the command line shows: a run's summary, tables of text, and how far a run is."""
+
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import click
+import polars as pl
+
+from dashlib import texts
+from dashlib.leases import Told
+from dashlib.runs import Run
+
+GLYPHS = {"error": "✕", "warning": "▲", "info": "◆"}
+# OWASP: what a spreadsheet takes for a formula, also in full-width forms and behind blanks or quotes.
+FORMULA = r"^[\s'\"]*[=+\-@\t\r＝＋－＠]"
+NUMBER = r"^[+\-]?\d+([.,]\d+)?$"
+BAR = 20
+QUICK_S = 0.5  # what ends sooner shows no progress
+
+
+@contextmanager
+def progress(lang: str) -> Iterator[Told]:
+    """Tells on stderr how far the work is: a bar on a terminal, a line per tenth elsewhere; nothing when it is quick."""
+    began, terminal, said = time.monotonic(), sys.stderr.isatty(), set[tuple[str, int]]()
+
+    def told(phase: str, done: int, of: int) -> None:
+        tenth = 10 * done // max(of, 1)
+        if phase == "done" or time.monotonic() - began < QUICK_S or (phase, tenth) in said:
+            return
+        said.add((phase, tenth))
+        share = texts.percent(Decimal(done) / max(of, 1), lang, places=0)
+        words = f"{texts.text(f'phase.{phase}', lang):<14}"
+        if terminal:
+            bar = "█" * (BAR * done // max(of, 1))
+            click.echo(f"\r{words} {bar:░<{BAR}} {share} ", err=True, nl=False)
+        else:
+            click.echo(f"{words} {share}", err=True)
+
+    yield told
+    if terminal and said:
+        click.echo("\r" + " " * (BAR + 24) + "\r", err=True, nl=False)
+
+
+def summary(run: Run, lang: str) -> str:
+    """What a run found, in a dozen lines: counts of lines, the three sums, and the rules that reported most."""
+    figures = run.figures
+    lines = [_head(run, lang), *_ended(run, lang)]
+    if run.status == "completed":
+        lines += [*_severities(figures, run.lines_touched, lang), "", *_top(run, lang)]
+        lines += ["", texts.text("run.next", lang, number=str(run.number))]
+    return "\n".join(lines)
+
+
+def _head(run: Run, lang: str) -> str:
+    figures = run.figures
+    facts = [texts.text("run.title", lang, number=str(run.number)), str(figures["file"])]
+    if figures["record_count"]:
+        facts.append(texts.plural("run.lines", figures["line_count"] or 0, lang))
+        facts.append(f"{figures['encoding']} « {figures['delimiter']} »".replace("\t", "tab"))
+    return " · ".join([*facts, texts.text("run.as_of", lang, day=texts.day(figures["run_date"]))])
+
+
+def _ended(run: Run, lang: str) -> list[str]:
+    figures = run.figures
+    if run.status != "completed":
+        return [texts.text(f"run.{run.status}", lang, reason=texts.error(figures["error_code"] or "", {}, lang))]
+    rejected = figures["rejected_count"] or 0
+    return [texts.plural("run.rejected", rejected, lang, run=str(run.number))] if rejected else []
+
+
+def _severities(figures: dict[str, Any], touched: int, lang: str) -> list[str]:
+    rows = (
+        ("error", figures["lines_in_error"], ("at_risk", "to_repay")),
+        ("warning", figures["lines_in_warning"], ()),
+        ("info", figures["info_count"], ("gain",)),
+    )
+    said = []
+    for severity, count, sums in rows:
+        money = " · ".join(f"{texts.text(f'sum.{name}', lang)} {texts.money(figures[name] or 0, lang)}" for name in sums)
+        label = texts.text(f"run.count.{severity}", lang)
+        said.append(f"  {GLYPHS[severity]} {label:<26} {texts.integer(count, lang):>9}   {money}".rstrip())
+    clean = figures["record_count"] - touched
+    return [*said, f"  ○ {texts.text('run.count.clean', lang):<26} {texts.integer(clean, lang):>9}"]
+
+
+def _top(run: Run, lang: str, rules: int = 8) -> list[str]:
+    top = run.summary.head(rules)
+    if top.is_empty():
+        return [texts.plural("run.good", run.figures["record_count"], lang)]
+    columns = [texts.text(f"column.{name}", lang) for name in ("rule", "results", "amount")]
+    rows = [
+        [f"{GLYPHS[severity]} {rule}", texts.integer(results, lang), texts.money(amount, lang)]
+        for rule, severity, results, amount in top.select("rule_id", "severity", "results", "amount").iter_rows()
+    ]
+    return table(columns, rows, right=(1, 2), indent="  ")
+
+
+RESULT_COLUMNS = ("severity", "rule_id", "row_number", "date_service", "invoice", "code", "amount", "doctor", "patient", "message")
+
+
+def runs(found: Sequence[Run], lang: str) -> str:
+    """A line a run, newest first."""
+    if not found:
+        return texts.text("run.none", lang)
+    fields = ("run", "status", "created_at", "file", "records", "errors", "warnings", "at_risk")
+    return "\n".join(table([texts.text(f"field.{name}", lang) for name in fields], [_line(run, lang) for run in found], right=(4, 5, 6, 7)))
+
+
+def _line(run: Run, lang: str) -> list[str]:
+    figures = run.figures
+    status = "cancelled" if figures["error_code"] == "DL-RUN-CANCELLED" else run.status
+    counts = [texts.integer(figures[name], lang) for name in ("record_count", "error_count", "warning_count")]
+    words = [str(run.number), texts.text(f"status.{status}", lang), cell(figures["created_at"], lang), figures["file"]]
+    return [*words, *counts, texts.money(figures["at_risk"], lang)]
+
+
+def pairs(facts: dict[str, Any], lang: str) -> str:
+    """Names and values, one pair a line."""
+    return "\n".join(table(["", ""], [[name, cell(value, lang)] for name, value in facts.items()])[1:])
+
+
+def write_csv(rows: pl.DataFrame, path: Path, lang: str) -> str:
+    """Writes a frame for a spreadsheet; a cell that would run as a formula there is made text."""
+    related = [pl.col(name).cast(pl.List(pl.String)).list.join(" ") for name, t in rows.schema.items() if t == pl.List]
+    text = pl.col(pl.String)
+    risky = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
+    harmless = pl.when(risky).then("'" + text).otherwise(text).name.keep()
+    rows.with_columns(related).with_columns(harmless).write_csv(path, separator=";", include_bom=True)
+    return texts.text("cli.csv", lang, rows=rows.height, path=str(path))
+
+
+def table(columns: list[str], rows: list[list[str]], *, right: tuple[int, ...] = (), indent: str = "") -> list[str]:
+    """Lines of text in columns as wide as their widest cell."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    return [
+        indent + "  ".join(f"{cell:>{w}}" if i in right else f"{cell:<{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+        for row in (columns, *rows)
+    ]
+
+
+def frame(rows: pl.DataFrame, lang: str) -> str:
+    """A frame as a table of text, with numbers, dates and money as people write them."""
+    written = [[cell(value, lang) for value in row] for row in rows.iter_rows()]
+    numeric = tuple(i for i, dtype in enumerate(rows.dtypes) if dtype.is_numeric())
+    return "\n".join(table(list(rows.columns), written, right=numeric))
+
+
+def cell(value: object, lang: str) -> str:
+    """One value as people write it; an absent one is a dash."""
+    match value:
+        case None:
+            return texts.NULL
+        case datetime():
+            return f"{value.astimezone(texts.TORONTO):%Y-%m-%d %H:%M}"
+        case date():
+            return texts.day(value)
+        case Decimal():
+            return texts.money(value, lang)
+        case list():
+            return ", ".join(map(str, value))
+        case _:
+            return str(value)

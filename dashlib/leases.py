@@ -1,0 +1,127 @@
+"""Who works on a run, and how far it is: a row of its own, so that no lock of the load stops a heartbeat."""
+
+import os
+import secrets
+import socket
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from dashlib.database import Database
+from dashlib.errors import DatabaseUnavailable
+from dashlib.schema import RunLease, ValidationRun
+
+type Told = Callable[[str, int, int], None]
+
+LEASE_S = 30  # a run whose holder was not heard of for so long is anybody's to finish or fail
+BEAT_S = 5
+
+# How much of a run's progress (0–100) lies behind it when a phase begins. Reading and keeping are short beside loading,
+# in which rows are counted as they are copied.
+BEGINS = {"reading": 0, "loading": 15, "keeping": 85, "done": 100}
+
+
+def quiet(phase: str, done: int, of: int) -> None:
+    """Tells nobody."""
+
+
+class Lease:
+    """This process's hold on a run while it works: heartbeat, progress, and proof at the end that it was not lost."""
+
+    def __init__(self, database: Database, run_id: UUID, holder: str, told: Told) -> None:
+        self.database = database
+        self.run_id = run_id
+        self.holder = holder
+        self._told = told
+        self._phase, self._done, self._of = "reading", 0, 1
+        self._stopped = threading.Event()
+        self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._heart.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop()
+
+    @property
+    def progress(self) -> int:
+        """0–100, from what is really done: phases behind, and in this one the share of its bytes or rows."""
+        phases = list(BEGINS)
+        begin = BEGINS[self._phase]
+        end = BEGINS[phases[min(phases.index(self._phase) + 1, len(phases) - 1)]]
+        return begin + (end - begin) * self._done // max(self._of, 1)
+
+    def phase(self, name: str, of: int) -> None:
+        """The next phase begins, with so much to do; the run shows its progress."""
+        self._phase, self._done, self._of = name, 0, of
+        self._told(name, 0, of)
+        self._mirror()
+
+    def done(self, done: int) -> None:
+        """So much of the phase is done."""
+        self._done = done
+        self._told(self._phase, done, self._of)
+
+    def give_up(self, connection: sa.Connection) -> None:
+        """Ends the lease in the transaction that completes the run: who lost it cannot commit.
+
+        Raises:
+            DatabaseUnavailable: DL-RUN-LOST, another process holds the run by now.
+        """
+        self._stop()
+        mine = sa.delete(RunLease).where(RunLease.validation_run_id == self.run_id, RunLease.holder == self.holder)
+        if connection.execute(mine).rowcount != 1:
+            raise DatabaseUnavailable("DL-RUN-LOST")
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        if self._heart.is_alive():
+            self._heart.join()
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(BEAT_S):
+            try:
+                with self.database.connect() as connection:
+                    connection.execute(
+                        sa.update(RunLease)
+                        .where(RunLease.validation_run_id == self.run_id, RunLease.holder == self.holder)
+                        .values(heartbeat_at=sa.func.clock_timestamp(), progress=self.progress, phase=self._phase)
+                    )
+                    connection.commit()
+            except DatabaseUnavailable:
+                continue  # the lease tells at the end whether the run is still ours
+
+    def _mirror(self) -> None:
+        with self.database.connect() as connection:
+            connection.execute(
+                sa.update(ValidationRun).where(ValidationRun.id == self.run_id).values(progress=self.progress)
+            )
+            connection.commit()
+
+
+def new_holder() -> str:
+    """A name for this process's work that no other has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def fail_lost_runs(database: Database) -> int:
+    """Fails the runs whose holder was not heard of for a lease's time; nothing of theirs was ever committed."""
+    with database.connect() as connection:
+        heard_of = sa.exists().where(
+            RunLease.validation_run_id == ValidationRun.id,
+            RunLease.heartbeat_at > sa.func.clock_timestamp() - sa.text(f"interval '{LEASE_S} seconds'"),
+        )
+        lost = connection.execute(
+            sa.update(ValidationRun)
+            .where(ValidationRun.status.in_(("pending", "processing")), ~heard_of)
+            .values(status="failed", error_code="DL-RUN-LOST", completed_at=sa.func.now())
+            .returning(ValidationRun.id)
+        ).scalars().all()
+        connection.execute(sa.delete(RunLease).where(RunLease.validation_run_id.in_(lost)))
+        connection.commit()
+    return len(lost)

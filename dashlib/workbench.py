@@ -1,0 +1,88 @@
+"""What every question is asked with: who asks, and the database. Opened once, handed down."""
+
+import getpass
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+from polars.datatypes import DataTypeClass
+
+from dashlib.database import Database, open_database
+from dashlib.installing import install
+from dashlib.keys import pseudonyms
+from dashlib.phi import Pseudonyms
+from dashlib.settings import Settings, read_settings
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """The user on whose behalf something is read: `role` is pending, viewer, editor or admin."""
+
+    id: str
+    email: str
+    role: str
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """Passed, never subclassed, never grown."""
+
+    viewer: Viewer
+    database: Database
+    pseudonyms: Pseudonyms
+    settings: Settings
+
+    def frame(self, query: sa.Select[*tuple[Any, ...]]) -> pl.DataFrame:
+        """The answer to `query`, typed by its columns even when it has no rows; UUID and JSON columns are text."""
+        columns = list(query.selected_columns)
+        schema = {column.name: dtype_of(column.type) for column in columns}
+        as_text = {i for i, column in enumerate(columns) if isinstance(column.type, sa.Uuid)}
+        with self.database.connect() as connection:
+            rows = connection.execute(query).all()
+        if as_text:
+            rows = [tuple(str(v) if i in as_text and v is not None else v for i, v in enumerate(row)) for row in rows]
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def dtype_of(column: sa.types.TypeEngine[Any]) -> pl.DataType | DataTypeClass:
+    """The frame's type of a database column."""
+    match column:
+        case sa.Numeric(asdecimal=True):
+            return pl.Decimal(38, column.scale or 0)
+        case sa.DateTime():
+            return pl.Datetime("us", "UTC")
+        case sa.Uuid():
+            return pl.String
+        case sa.ARRAY():
+            return pl.List(dtype_of(column.item_type))
+        case sa.JSON():
+            return pl.Object()
+        case _:
+            return pl.DataType.from_python(column.python_type)
+
+
+def open_workbench(env_file: Path | str | None = None) -> Workbench:
+    """The workbench of whoever runs this process.
+
+    Without DATABASE_URL the PostgreSQL of this machine is started, and made at first use; its one user is whoever is
+    logged in, as an administrator.
+
+    Raises:
+        DatabaseUnavailable: no database answers, or its tables are of another version.
+        AccessDenied: there is no key for the pseudonyms, or not this database's.
+    """
+    settings = read_settings(Path(env_file) if env_file else None)
+    database = open_database(settings)
+    wb = Workbench(enter(database), database, pseudonyms(settings, database), settings)
+    install(wb.database)
+    return wb
+
+
+def enter(database: Database) -> Viewer:
+    """Who runs this process, entered among the users at his first visit."""
+    with database.connect() as connection:
+        login = f"{connection.scalar(sa.select(sa.func.session_user()))}" if not database.cluster else getpass.getuser()
+        user, email = (f"local|{login}", f"{login}@localhost") if database.cluster else (f"db|{login}", f"{login}@database")
+        return Viewer(user, email, str(connection.scalar(sa.select(sa.func.enter(user, email)))))

@@ -1,0 +1,78 @@
+"""How fast, as ratios within one run: `python -m tests.bench`, or `make bench`.
+
+Variants are measured in turn, each in a process of its own against one embedded database; the figures are medians, and
+the ratios are taken round by round, so that a noisy machine does not matter.
+
+    end_to_end   `validate`: read, judge beside the load, keep all in one commit
+    floor        the same reading and loading on one connection, without rules: parse, ids, COPY, keys, indexes, roll-ups
+    bare_copy    COPY of the same rows, ready as text, into a table without keys
+    engine       the rules alone, on lines already prepared
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+VARIANTS = ("end_to_end", "floor", "bare_copy", "engine")
+
+
+@click.command()
+@click.option("--rows", default=1_000_000, show_default=True)
+@click.option("--rounds", default=5, show_default=True)
+@click.option("--out", default=Path("build/bench.json"), show_default=True, type=click.Path(path_type=Path))
+def main(rows: int, rounds: int, out: Path) -> None:
+    """Measure all variants in turn and print the table."""
+    with tempfile.TemporaryDirectory(prefix="dashlib-bench-", dir="/var/tmp") as home:
+        export = Path(home) / "export.csv"
+        measure("prepare", export, home, rows)
+        taken = [{variant: measure(variant, export, home, rows) for variant in VARIANTS} for _ in range(rounds)]
+        subprocess.run([sys.executable, "-m", "dashlib", "db", "stop"], env=_environment(home), check=False)
+    figures = summed_up(taken, rows)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(figures, indent=2) + "\n")
+    for name, value in figures.items():
+        print(f"{name:<32} {value:>12}")
+
+
+def measure(variant: str, export: Path, home: str, rows: int) -> dict[str, float]:
+    command = [sys.executable, "-m", "tests.bench_one", variant, str(export), str(rows)]
+    done = subprocess.run(command, env=_environment(home), check=True, capture_output=True, text=True)
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _environment(home: str) -> dict[str, str]:
+    return {**os.environ, "DASHLIB_HOME": home, "DATABASE_URL": ""}
+
+
+def summed_up(taken: list[dict[str, dict[str, float]]], rows: int) -> dict[str, float]:
+    """Medians of the rounds, under flat keys; times in seconds, memory in MiB."""
+
+    def median(variant: str, figure: str) -> float:
+        return statistics.median(each[variant][figure] for each in taken)
+
+    def ratio(above: str, below: str) -> float:
+        return round(statistics.median(each[above]["s"] / each[below]["s"] for each in taken), 3)
+
+    millions = rows / 1_000_000
+    return {
+        "rows": rows,
+        "rounds": len(taken),
+        **{f"{variant}_s": round(median(variant, "s"), 2) for variant in VARIANTS},
+        "end_to_end_over_floor": ratio("end_to_end", "floor"),
+        "floor_over_bare_copy": ratio("floor", "bare_copy"),
+        "engine_s_per_million": round(median("engine", "s") / millions, 2),
+        "engine_rules": int(median("engine", "rules")),
+        "end_to_end_lines_per_s": round(rows / median("end_to_end", "s")),
+        "peak_rss_mib_per_million": round(median("end_to_end", "peak_mib") / millions),
+        "engine_peak_rss_mib": round(median("engine", "peak_mib")),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+"""One measurement of `tests.bench`, in a process of its own: prints its seconds and its peak memory as JSON."""
+
+import io
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from unittest import mock
+
+import sqlalchemy as sa
+
+from dashlib import demo, engine, reference, runs, storage
+from dashlib.exports import read_export, split_storable
+from dashlib.records import prepare
+from dashlib.workbench import Workbench, open_workbench
+
+RUN_DATE = date(2025, 7, 2)
+
+
+def main(variant: str, export: Path, rows: int) -> None:
+    figures = VARIANTS[variant](export, rows)
+    figures["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps(figures))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def prepared(export: Path, rows: int) -> dict[str, float]:
+    """Makes the export and the database that the other variants use."""
+    open_workbench()
+    return {"s": seconds(lambda: demo.write_demo(export, rows=rows, seed=7, errors=0.03, run_date=RUN_DATE))}
+
+
+def end_to_end(export: Path, rows: int) -> dict[str, float]:
+    wb = open_workbench()
+    return {"s": _validated(wb, export)}
+
+
+def floor(export: Path, rows: int) -> dict[str, float]:
+    wb = open_workbench()
+    with mock.patch.object(reference, "rules_in_force", return_value=[]):
+        return {"s": _validated(wb, export)}
+
+
+def _validated(wb: Workbench, export: Path) -> float:
+    taken = seconds(lambda: runs.validate_file(wb, export, run_date=RUN_DATE, force=True))
+    run = runs.find_run(wb, "last")
+    with wb.database.connect() as connection:  # so that no round pays for those before
+        connection.execute(sa.select(sa.func.drop_run_tables(run.id)))
+        connection.commit()
+    return taken
+
+
+def bare_copy(export: Path, rows: int) -> dict[str, float]:
+    wb = open_workbench()
+    records, _ = split_storable(read_export(export))
+    text = io.BytesIO()
+    prepare(records).select(**storage.RECORDS).write_csv(text, include_header=False)
+    columns = ", ".join(storage.RECORDS)
+    with wb.database.owner() as connection:
+        connection.execute(sa.text("CREATE TABLE bare (LIKE billing_records)"))
+        connection.execute(sa.text("ALTER TABLE bare ALTER id DROP NOT NULL, ALTER validation_run_id DROP NOT NULL"))
+
+        def copied() -> None:
+            with storage.driver(connection).cursor().copy(f"COPY bare ({columns}) FROM STDIN (FORMAT csv)") as copy:
+                copy.write(text.getbuffer())
+
+        taken = seconds(copied)
+        connection.execute(sa.text("DROP TABLE bare"))
+    return {"s": taken}
+
+
+def engine_alone(export: Path, rows: int) -> dict[str, float]:
+    wb = open_workbench()
+    rules, tables = reference.rules_in_force(wb), reference.load(wb, RUN_DATE)
+    records, _ = split_storable(read_export(export))
+    lines = prepare(records)
+    taken = seconds(lambda: engine.find_results(lines, rules, tables))
+    return {"s": taken, "rules": sum(rule.enabled for rule in rules)}
+
+
+VARIANTS: dict[str, Callable[[Path, int], dict[str, float]]] = {
+    "prepare": prepared,
+    "end_to_end": end_to_end,
+    "floor": floor,
+    "bare_copy": bare_copy,
+    "engine": engine_alone,
+}
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
