@@ -4,6 +4,7 @@ One name per column from the export to the chart: the database's, in French. `pr
 identities to group by, places, contexts, minutes, money in cents. Nothing here knows a file, a database or a rule.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -84,7 +85,7 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
     lines = (
         records.with_columns(*read, *(pl.col(name).str.strip_chars().replace("", None) for name in ("facture", "id_ramq")))
         .with_columns(
-            day_key=_dense("date_de_service"),
+            day_key=pl.col("date_de_service").rank("dense").cast(pl.Int64) - 1,
             age_months=_age_months(),
             prel_cents=(pl.col("montant_preliminaire") * 100).cast(pl.Int64),
             paid_cents=(pl.col("montant_paye") * 100).cast(pl.Int64),
@@ -103,19 +104,21 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
     return _mark_reversals(lines)
 
 
-def _read(column: pl.Series, meanings: dict[str, pl.Expr]) -> pl.DataFrame:
-    """What `meanings` make of a column's text, worked out once for each distinct value."""
-    number = column.cast(pl.Categorical(pl.Categories.random())).to_physical()
+def _read(column: pl.Series, steps: Sequence[dict[str, pl.Expr]]) -> pl.DataFrame:
+    """What `steps` make of a column's text, one after the other, worked out once for each distinct value."""
+    number = _numbers(column)
     first = number.arg_unique()
     distinct = pl.DataFrame([column.gather(first), number.gather(first).alias("number")]).drop_nulls().sort("number")
-    trimmed = pl.col(column.name).str.strip_chars().replace("", None)
-    meanings_of = distinct.select(trimmed).with_columns(**meanings)
-    keys = [_dense(name).alias(key) for key, name in _KEYS.items() if name in meanings_of.columns]
-    return meanings_of.with_columns(keys).select(pl.all().gather(number))
+    values = distinct.select(pl.col(column.name).str.strip_chars().replace("", None))
+    for step in steps:
+        values = values.with_columns(**step)
+    keys = [_numbers(values[name]).cast(pl.Int64).alias(key) for key, name in _KEYS.items() if name in values.columns]
+    return values.with_columns(keys).select(pl.exclude("parts", "is_full").gather(number))
 
 
-def _dense(column: str) -> pl.Expr:
-    return pl.col(column).rank("dense").cast(pl.Int64) - 1
+def _numbers(text: pl.Series) -> pl.Series:
+    """A small number for each distinct text, by hashing: ranking would sort them all."""
+    return text.cast(pl.Categorical(pl.Categories.random())).to_physical()
 
 
 def _minutes(column: str, *, last: int) -> pl.Expr:
@@ -138,7 +141,7 @@ def _contexts() -> pl.Expr:
 
 def _birth() -> dict[str, pl.Expr]:
     """Month and day of birth that a full NAM tells, as if in this century: months since the year 0, and a day."""
-    digits = pl.when(_NAM.str.contains(FULL_NAM)).then(_NAM.str.slice(4, 6).cast(pl.Int64, strict=False))
+    digits = pl.when("is_full").then(pl.col("nam").str.slice(4, 6)).cast(pl.Int64, strict=False)
     month, day = digits // 100 % 100 % 50, digits % 100  # women's months are written + 50
     longest = pl.when(month.is_in([4, 6, 9, 11])).then(30).otherwise(31)
     # Of the years divisible by four only 1900 had no 29 February, and someone born then would not be alive.
@@ -155,41 +158,39 @@ def _age_months() -> pl.Expr:
     return pl.coalesce(pl.when(age.is_between(0, 111 * 12 - 1)).then(age) for age in (months, months + 1200))
 
 
-# "1999123-10456 | Tremplin, Zoé - Omnipraticien": one doctor bills under several groups, so the licence identifies.
-_LICENCE = pl.col("doctor").str.extract(r"^(\d{7})(?:-\d+)?\s*(?:\||$)")
-# "TREZ85531207 - TREMPLIN, ZOÉ": names hold hyphens, so the first " - " counts; "- NAME" has an empty NAM.
-_NAM = (
-    pl.when(pl.col("patient").str.starts_with("- "))
-    .then(pl.lit(""))
-    .otherwise(pl.col("patient").str.splitn(" - ", 2).struct[0].str.strip_chars())
-)
-_LIEU = (
-    pl.when(pl.col("lieu_de_pratique").str.contains(r"^\d+$"))
-    .then(pl.col("lieu_de_pratique").str.zfill(5))
-    .otherwise(pl.col("lieu_de_pratique"))
-)
-_PLACE = pl.when(_LIEU.str.starts_with("5")).then(pl.lit("cabinet")).when(_LIEU.is_not_null()).then(pl.lit("etablissement"))
+# The first "-" between blanks parts the NAM from the name, since names hold hyphens; "- NAME" has an empty NAM.
+_PARTS = pl.when(pl.col("patient").str.starts_with("- ")).then(pl.lit(" ") + pl.col("patient")).otherwise("patient")
+_PLACE = pl.when(pl.col("lieu").str.starts_with("5")).then(pl.lit("cabinet")).otherwise(pl.lit("etablissement"))
 
-_MEANINGS: dict[str, dict[str, pl.Expr]] = {
-    "debut": {"debut_min": _minutes("debut", last=1439)},
-    "fin": {"fin_min": _minutes("fin", last=1440)},
-    "periode": {},
-    "lieu_de_pratique": {"lieu": _LIEU, "place": _PLACE},
-    "secteur_activite": {"secteur_activite": pl.col("secteur_activite").replace(NO_SECTOR, None)},
-    "diagnostic": {},
-    "code": {"code": pl.col("code").str.zfill(5)},
-    "role": {},
-    "element_de_contexte": {"contexts": _contexts()},
-    "doctor": {
-        "doctor": pl.coalesce(_LICENCE, "doctor"),
-        "doctor_name": pl.col("doctor").str.extract(r"\|\s*(.*?)\s*(?: - [^-]*)?$"),
-    },
-    "patient": {
-        "nam": _NAM,
-        "patient": pl.when(_NAM.str.contains(FULL_NAM)).then(_NAM).otherwise("patient"),
-        **_birth(),
-        "patient_name": pl.col("patient").str.extract(r"(?:^| )- +(.*)$"),
-    },
+_MEANINGS: dict[str, Sequence[dict[str, pl.Expr]]] = {
+    "debut": [{"debut_min": _minutes("debut", last=1439)}],
+    "fin": [{"fin_min": _minutes("fin", last=1440)}],
+    "periode": [],
+    "lieu_de_pratique": [
+        {
+            "lieu": pl.when(pl.col("lieu_de_pratique").str.contains(r"^\d+$"))
+            .then(pl.col("lieu_de_pratique").str.zfill(5))
+            .otherwise("lieu_de_pratique")
+        },
+        {"place": pl.when(pl.col("lieu").is_not_null()).then(_PLACE)},
+    ],
+    "secteur_activite": [{"secteur_activite": pl.col("secteur_activite").replace(NO_SECTOR, None)}],
+    "diagnostic": [],
+    "code": [{"code": pl.col("code").str.zfill(5)}],
+    "role": [],
+    "element_de_contexte": [{"contexts": _contexts()}],
+    # "1999123-10456 | Tremplin, Zoé - Omnipraticien": a doctor bills under several groups, so the licence identifies.
+    "doctor": [
+        {"doctor_name": pl.col("doctor").str.extract(r"\|\s*(.*?)\s*(?: - [^-]*)?$")},
+        {"doctor": pl.coalesce(pl.col("doctor").str.extract(r"^(\d{7})(?:-\d+)?\s*(?:\||$)"), "doctor")},
+    ],
+    # "TREZ85531207 - TREMPLIN, ZOÉ"
+    "patient": [
+        {"parts": _PARTS.str.splitn(" - ", 2)},
+        {"nam": pl.col("parts").struct[0].str.strip_chars(), "patient_name": pl.col("parts").struct[1].str.strip_chars()},
+        {"is_full": pl.col("nam").str.contains(FULL_NAM)},
+        {"patient": pl.when("is_full").then("nam").otherwise("patient"), **_birth()},
+    ],
 }
 _KEYS = {"doctor_key": "doctor", "patient_key": "patient", "lieu_key": "lieu"}
 
