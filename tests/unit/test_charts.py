@@ -199,7 +199,7 @@ def test_what_comes_from_outside_is_escaped():
 
 def test_a_severity_is_a_shape_a_word_and_a_colour():
     said = [re.sub(r"<[^>]+>", "", markup.severity(name, "fr")) for name in ("error", "warning", "info")]
-    assert said == ["✕Erreur", "▲Avertissement", "◆Optimisation"]
+    assert said == ["✕Erreur", "▲Avertissement", "◆Information"]
 
 
 def test_rejected_lines_are_told_by_number_and_never_by_content():
