@@ -6,7 +6,7 @@ The face of the library: what notebooks and dashboards use, and nothing else.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dashlib.face import *  # noqa: F403
+    from dashlib.face import list_runs, open_workbench, run, validate
 
 __all__ = ["list_runs", "open_workbench", "run", "validate"]
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +56,9 @@ class Desk:
         return database.open_database(self.settings, check=False)
 
     def moved(self, backup: Path | None) -> None:
-        told = texts.text("cli.backup", self.lang, path=str(backup)) if backup else texts.text("cli.migrated", self.lang)
-        click.echo(told)
+        """Says that the schema is where it was wanted, and where the dump made before lies."""
+        key, facts = ("cli.backup", {"path": str(backup)}) if backup else ("cli.migrated", {})
+        click.echo(texts.text(key, self.lang, **facts))
 
     def run(self, wanted: str) -> Run:
         return runs.find_run(self.open(), wanted)
@@ -86,7 +87,9 @@ json_option = click.option("--json", "json_lines", is_flag=True, help="One JSON 
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--lang", type=click.Choice(texts.LANGUAGES), envvar="DASHLIB_LANG", default="fr", help="Language spoken.")
+@click.option(
+    "--lang", type=click.Choice(texts.LANGUAGES), envvar="DASHLIB_LANG", default="fr", help="Language spoken."
+)
 @click.option("--env-file", type=click.Path(path_type=Path), help="Read settings from this file too.")
 @click.version_option(package_name="dashlib")
 @click.pass_context
@@ -200,7 +203,7 @@ def logs(desk: Desk, run: str, json_lines: bool) -> None:
 def report(desk: Desk, run: str, out: Path | None) -> None:
     """Write the report of RUN: one HTML file that asks nothing of the network."""
     found = desk.run(run)
-    path = notebook.report(found.wb, found.id, lang=desk.lang, out=out or Path(f"run-{found.number}.html"))
+    path = notebook.report(found.wb, str(found.id), lang=desk.lang, out=out or Path(f"run-{found.number}.html"))
     click.echo(texts.text("cli.report", desk.lang, path=str(path)))
 
 
@@ -226,7 +229,7 @@ def dashboards(desk: Desk, port: int, no_browser: bool) -> None:
 @click.option("--if-missing", is_flag=True, help="Leave a file that is already there as it is.")
 @click.pass_obj
 def demo_data(
-    desk: Desk, out: Path, errors: str, run_date: datetime | None, if_missing: bool, **options: Any
+    desk: Desk, /, out: Path, errors: str, run_date: datetime | None, if_missing: bool, **options: Any
 ) -> None:
     """Write a synthetic export to OUT: a believable clinic group, and no real person."""
     if if_missing and out.exists():

@@ -26,7 +26,7 @@ QUICK_S = 0.5  # what ends sooner shows no progress
 
 @contextmanager
 def progress(lang: str) -> Iterator[Told]:
-    """Tells on stderr how far the work is: a bar on a terminal, a line per tenth elsewhere; nothing when it is quick."""
+    """Tells on stderr how far the work is: a bar on a terminal, a line a tenth elsewhere, nothing when it is quick."""
     began, terminal, said = time.monotonic(), sys.stderr.isatty(), set[tuple[str, int]]()
 
     def told(phase: str, done: int, of: int) -> None:
@@ -82,7 +82,9 @@ def _severities(figures: dict[str, Any], touched: int, lang: str) -> list[str]:
     )
     said = []
     for severity, count, sums in rows:
-        money = " · ".join(f"{texts.text(f'sum.{name}', lang)} {texts.money(figures[name] or 0, lang)}" for name in sums)
+        money = " · ".join(
+            f"{texts.text(f'sum.{name}', lang)} {texts.money(figures[name] or 0, lang)}" for name in sums
+        )
         label = texts.text(f"run.count.{severity}", lang)
         said.append(f"  {GLYPHS[severity]} {label:<26} {texts.integer(count, lang):>9}   {money}".rstrip())
     clean = figures["record_count"] - touched
@@ -101,7 +103,18 @@ def _top(run: Run, lang: str, rules: int = 8) -> list[str]:
     return table(columns, rows, right=(1, 2), indent="  ")
 
 
-RESULT_COLUMNS = ("severity", "rule_id", "row_number", "date_service", "invoice", "code", "amount", "doctor", "patient", "message")
+RESULT_COLUMNS = (
+    "severity",
+    "rule_id",
+    "row_number",
+    "date_service",
+    "invoice",
+    "code",
+    "amount",
+    "doctor",
+    "patient",
+    "message",
+)
 
 
 def runs(found: Sequence[Run], lang: str) -> str:
@@ -109,7 +122,13 @@ def runs(found: Sequence[Run], lang: str) -> str:
     if not found:
         return texts.text("run.none", lang)
     fields = ("run", "status", "created_at", "file", "records", "errors", "warnings", "at_risk")
-    return "\n".join(table([texts.text(f"field.{name}", lang) for name in fields], [_line(run, lang) for run in found], right=(4, 5, 6, 7)))
+    return "\n".join(
+        table(
+            [texts.text(f"field.{name}", lang) for name in fields],
+            [_line(run, lang) for run in found],
+            right=(4, 5, 6, 7),
+        )
+    )
 
 
 def _line(run: Run, lang: str) -> list[str]:
@@ -139,7 +158,11 @@ def table(columns: list[str], rows: list[list[str]], *, right: tuple[int, ...] =
     """Lines of text in columns as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     return [
-        indent + "  ".join(f"{cell:>{w}}" if i in right else f"{cell:<{w}}" for i, (cell, w) in enumerate(zip(row, widths, strict=True))).rstrip()
+        indent
+        + "  ".join(
+            f"{cell:>{w}}" if i in right else f"{cell:<{w}}"
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
         for row in (columns, *rows)
     ]
 

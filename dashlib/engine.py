@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Final
 
 import polars as pl
 
@@ -13,7 +14,7 @@ VERSION = "1"
 """Raised whenever the same lines and rules would give other results."""
 
 # Polars collects in its streaming engine by default, which loses order and, in 2.1, panics on a frame of many chunks.
-ENGINE = "in-memory"
+ENGINE: Final = "in-memory"
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def find_results(lines: pl.DataFrame, rules: Sequence[Rule], ref: Reference) -> 
 
 def cases_of(rules: Sequence[Rule], ref: Reference) -> list[Case[Condition]]:
     """Each rule with its number among `rules` and its codes; a rule that names groups without a code is silent."""
-    cases = []
+    cases: list[Case[Condition]] = []
     for number, rule in enumerate(rules):
         condition = rule.condition
         codes = frozenset(condition.codes)
@@ -72,7 +73,9 @@ def _complete(found: Iterable[pl.DataFrame], rules: Sequence[Rule], lines: pl.Da
         **FACTS,
     }
     empty = pl.DataFrame(schema=own)
-    results = pl.concat([empty, *(frame.select(pl.col(c).cast(own[c]) for c in frame.columns) for frame in found)], how="diagonal")
+    results = pl.concat(
+        [empty, *(frame.select(pl.col(c).cast(own[c]) for c in frame.columns) for frame in found)], how="diagonal"
+    )
     of_rule = pl.DataFrame(
         [(i, r.name, r.version, r.category, r.severity) for i, r in enumerate(rules)],
         schema={

@@ -31,7 +31,9 @@ def install(database: Database) -> None:
 def _install_rules(connection: sa.Connection, rules: Sequence[Rule]) -> None:
     rows = [_row(rule) for rule in rules]
     connection.execute(sa.insert(RuleEntry), rows)
-    versions = [{"name": r["name"], "version": r["version"], "rule": r, "author": "dashlib", "note": "shipped"} for r in rows]
+    versions = [
+        {"name": r["name"], "version": r["version"], "rule": r, "author": "dashlib", "note": "shipped"} for r in rows
+    ]
     connection.execute(sa.insert(RuleVersion), versions)
 
 
@@ -50,5 +52,11 @@ def _install_starter(connection: sa.Connection) -> None:
     for name, (table, rows, trusted) in tables.items():
         if rows.height:
             connection.execute(sa.insert(table), rows.to_dicts())
-        state = {"table_name": name, "trusted": trusted, "source": "starter", "version": "starter-1", "rows": rows.height}
+        state = {
+            "table_name": name,
+            "trusted": trusted,
+            "source": "starter",
+            "version": "starter-1",
+            "rows": rows.height,
+        }
         connection.execute(sa.insert(ReferenceState).values(state))

@@ -45,7 +45,9 @@ class Lease:
         self._heart.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop()
 
     @property
@@ -116,12 +118,16 @@ def fail_lost_runs(database: Database) -> int:
             RunLease.validation_run_id == ValidationRun.id,
             RunLease.heartbeat_at > sa.func.clock_timestamp() - sa.text(f"interval '{LEASE_S} seconds'"),
         )
-        lost = connection.execute(
-            sa.update(ValidationRun)
-            .where(ValidationRun.status.in_(("pending", "processing")), ~heard_of)
-            .values(status="failed", error_code="DL-RUN-LOST", completed_at=sa.func.now())
-            .returning(ValidationRun.id)
-        ).scalars().all()
+        lost = (
+            connection.execute(
+                sa.update(ValidationRun)
+                .where(ValidationRun.status.in_(("pending", "processing")), ~heard_of)
+                .values(status="failed", error_code="DL-RUN-LOST", completed_at=sa.func.now())
+                .returning(ValidationRun.id)
+            )
+            .scalars()
+            .all()
+        )
         connection.execute(sa.delete(RunLease).where(RunLease.validation_run_id.in_(lost)))
         connection.commit()
     return len(lost)

@@ -136,5 +136,3 @@ def _said(word: str, schema: pl.Schema, lang: str) -> pl.Expr:
     if word == "value":
         said = said.replace("***", texts.text("result.masked", lang))
     return said.fill_null("—")
-
-

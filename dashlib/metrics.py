@@ -60,7 +60,7 @@ def holdings(wb: Workbench) -> Holdings | None:
     """What there is to choose from; None while no completed run holds a line."""
     day = _newest(RollupDay)
     newest = wb.frame(
-        sa.select(ValidationRun.number, ValidationRun.completed_at)
+        sa.select(ValidationRun.number, ValidationRun.completed_at, ValidationRun.run_date)
         .where(ValidationRun.status == "completed", ValidationRun.id.in_(sa.select(RollupDay.validation_run_id)))
         .order_by(ValidationRun.number.desc())
         .limit(1)
@@ -74,7 +74,9 @@ def holdings(wb: Workbench) -> Holdings | None:
             sa.cast(sa.func.sum(day.c.lines), sa.BigInteger).label("lines"),
         )
     ).row(0, named=True)
-    number, completed_at = newest.row(0)
+    number, completed_at, run_date = newest.row(0)
+    # A date that a rule reports as lying in the future must not move every page's period there.
+    held["last"] = max(held["first"], min(held["last"], run_date or held["last"]))
     choices = {name: _choices(wb, day.c[name]) for name in ("doctor", "lieu_de_pratique")}
     return Holdings(number, completed_at, **held, doctors=choices["doctor"], places=choices["lieu_de_pratique"])
 

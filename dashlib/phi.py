@@ -55,9 +55,9 @@ def fingerprint_texts(results: pl.DataFrame) -> pl.Series:
     """What a result is about: rule, doctor, patient, date, invoice and code, with an ordinal for identical lines."""
     about = ["rule_id", "doctor", "patient", "date_service", "invoice", "code"]
     ordinal = pl.int_range(pl.len()).over(about, order_by="row_number")
-    return results.select(pl.concat_str([*(pl.col(c).cast(pl.String).fill_null("") for c in about), ordinal], separator="\0"))[
-        :, 0
-    ]
+    return results.select(
+        pl.concat_str([*(pl.col(c).cast(pl.String).fill_null("") for c in about), ordinal], separator="\0")
+    )[:, 0]
 
 
 def columns_with_phi(columns: Iterable[str]) -> list[str]:

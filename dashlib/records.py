@@ -70,8 +70,8 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
         `patient_name`; `lieu` str, the place padded to 5 where it is all digits; `place` str, cabinet or etablissement;
         `contexts` str, normalised tokens as |G160|AR|, null where there is none;
         `debut_min`, `fin_min` i64, minutes after midnight, null where absent or unreadable (24:00 only as an end);
-        `age_months` i64, completed at the date of service, null where the NAM is masked, malformed or impossible (years are
-        // 12); `prel_cents`, `paid_cents` i64; `is_paid` bool, a positive paid amount;
+        `age_months` i64, completed at the service, null where the NAM is masked, malformed or impossible (its years
+        are // 12); `prel_cents`, `paid_cents` i64; `is_paid` bool, a positive paid amount;
         `doctor_key`, `patient_key`, `lieu_key`, `day_key` i64, dense numbers to group by;
         `doctor_day`, `patient_day`, `patient_doctor`, `patient_doctor_day` i64, the same for groups, null where a part
         is null (such lines belong to no group); `time_no`, `order_no` i64, unique, in order of date, start (null last)
@@ -83,7 +83,9 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
     """
     read = [meant for column, meanings in _MEANINGS.items() for meant in _read(records[column], meanings)]
     lines = (
-        records.with_columns(*read, *(pl.col(name).str.strip_chars().replace("", None) for name in ("facture", "id_ramq")))
+        records.with_columns(
+            *read, *(pl.col(name).str.strip_chars().replace("", None) for name in ("facture", "id_ramq"))
+        )
         .with_columns(
             day_key=pl.col("date_de_service").rank("dense").cast(pl.Int64) - 1,
             age_months=_age_months(),
@@ -187,7 +189,10 @@ _MEANINGS: dict[str, Sequence[dict[str, pl.Expr]]] = {
     # "TREZ85531207 - TREMPLIN, ZOÉ"
     "patient": [
         {"parts": _PARTS.str.splitn(" - ", 2)},
-        {"nam": pl.col("parts").struct[0].str.strip_chars(), "patient_name": pl.col("parts").struct[1].str.strip_chars()},
+        {
+            "nam": pl.col("parts").struct[0].str.strip_chars(),
+            "patient_name": pl.col("parts").struct[1].str.strip_chars(),
+        },
         {"is_full": pl.col("nam").str.contains(FULL_NAM)},
         {"patient": pl.when("is_full").then("nam").otherwise("patient"), **_birth()},
     ],
@@ -209,7 +214,7 @@ def _time_no() -> pl.Expr:
 
 
 def _mark_reversals(lines: pl.DataFrame) -> pl.DataFrame:
-    """Adds `reversed`: a line with a negative paid amount, or the latest earlier line of its service that it takes back.
+    """Adds `reversed`: a line with a negative paid amount, or the latest earlier line of its service it takes back.
 
     Reversals take lines back like closing brackets: each cancels the nearest open line of the same doctor, patient,
     date, code and amount, and no line is cancelled twice.
@@ -217,20 +222,19 @@ def _mark_reversals(lines: pl.DataFrame) -> pl.DataFrame:
     if not (lines["paid_cents"] < 0).any():
         return lines.with_columns(reversed=False)
     service = ["patient_doctor_day", "code", "amount"]
-    order = {"order_by": "row_number"}
     signed = lines.filter(pl.col("paid_cents") != 0, pl.col("patient_doctor_day").is_not_null()).select(
         "row_number", "patient_doctor_day", "code", sign=pl.col("paid_cents").sign(), amount=pl.col("paid_cents").abs()
     )
     taken_back = (
         signed.join(signed.filter(pl.col("sign") < 0).select(service).unique(), on=service, how="semi")
-        .with_columns(balance=pl.col("sign").cum_sum().over(service, **order))
-        .with_columns(lowest=pl.min_horizontal(pl.col("balance").cum_min().over(service, **order), 0))
+        .with_columns(balance=pl.col("sign").cum_sum().over(service, order_by="row_number"))
+        .with_columns(lowest=pl.min_horizontal(pl.col("balance").cum_min().over(service, order_by="row_number"), 0))
         .with_columns(
             depth=pl.col("balance") - pl.col("lowest") + (pl.col("sign") < 0),
-            alone=pl.col("lowest") < pl.col("lowest").shift(1, fill_value=0).over(service, **order),
+            alone=pl.col("lowest") < pl.col("lowest").shift(1, fill_value=0).over(service, order_by="row_number"),
         )
         .filter(~pl.col("alone"))
-        .filter(pl.col("sign").shift(-1).over([*service, "depth"], **order) < 0)
+        .filter(pl.col("sign").shift(-1).over([*service, "depth"], order_by="row_number") < 0)
         .select("row_number", cancelled=True)
     )
     return (

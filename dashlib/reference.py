@@ -19,7 +19,11 @@ def rules_in_force(wb: Workbench) -> list[Rule]:
     """All active rules, the disabled ones too, by name."""
     columns = [RuleEntry.__table__.c[name] for name in Rule.model_fields]
     with wb.database.connect() as connection:
-        rows = connection.execute(sa.select(*columns).where(RuleEntry.active).order_by(RuleEntry.name)).mappings().all()
+        rows = (
+            connection.execute(sa.select(*columns).where(RuleEntry.active.is_(True)).order_by(RuleEntry.name))
+            .mappings()
+            .all()
+        )
     return parse_rules([_given(row) for row in rows], origin="rules")
 
 
@@ -32,9 +36,13 @@ def load(wb: Workbench, run_date: date) -> Reference:
     return Reference(
         run_date=run_date,
         codes=wb.frame(
-            sa.select(Code.code, Code.place, Code.tariff_value, Code.leaf, Code.section, Code.level1_group).where(Code.active)
+            sa.select(Code.code, Code.place, Code.tariff_value, Code.leaf, Code.section, Code.level1_group).where(
+                Code.active.is_(True)
+            )
         ),
-        contexts=wb.frame(sa.select(ContextElement.context, ContextElement.aliases).where(ContextElement.active)),
+        contexts=wb.frame(
+            sa.select(ContextElement.context, ContextElement.aliases).where(ContextElement.active.is_(True))
+        ),
         establishments=_establishments(wb),
         holidays=wb.frame(sa.select(Holiday.date).distinct()),
         trusted=frozenset(wb.frame(sa.select(ReferenceState.table_name).where(ReferenceState.trusted))["table_name"]),
@@ -44,7 +52,7 @@ def load(wb: Workbench, run_date: date) -> Reference:
 def _establishments(wb: Workbench) -> pl.DataFrame:
     with wb.database.connect() as connection:
         rows = connection.execute(
-            sa.select(Establishment.code, Establishment.custom_fields).where(Establishment.active)
+            sa.select(Establishment.code, Establishment.custom_fields).where(Establishment.active.is_(True))
         ).all()
     flagged = [(code, [flag for flag, value in (fields or {}).items() if value is True]) for code, fields in rows]
     return pl.DataFrame(flagged, schema={"code": pl.String, "flags": pl.List(pl.String)}, orient="row")

@@ -18,16 +18,25 @@ from uuid import UUID, uuid4
 import polars as pl
 import sqlalchemy as sa
 
-from dashlib import engine, exports, messages, reference, storage, texts
+from dashlib import engine, messages, reference, storage, texts
 from dashlib.errors import DashError, DatabaseUnavailable, Fact, Fault, NotFound
-from dashlib.exports import Export, read_export, require_readable, split_storable
+from dashlib.exports import Export, facts_of, read_export, require_readable, split_storable
 from dashlib.leases import Lease, Told, fail_lost_runs, new_holder, quiet
 from dashlib.phi import fingerprint_texts
 from dashlib.records import prepare
 from dashlib.rollups import roll_up, totals
 from dashlib.rules import Rule
 from dashlib.rules.base import Reference
-from dashlib.schema import Base, BillingRecord, File, RejectedRecord, RunLease, ValidationLog, ValidationResult, ValidationRun
+from dashlib.schema import (
+    Base,
+    BillingRecord,
+    File,
+    RejectedRecord,
+    RunLease,
+    ValidationLog,
+    ValidationResult,
+    ValidationRun,
+)
 from dashlib.storage import Load
 from dashlib.workbench import Workbench
 
@@ -212,7 +221,7 @@ def _of_rejected(rejected: pl.DataFrame) -> pl.DataFrame:
 
 def _why_rejected(code: str, column: str | None) -> pl.Expr:
     """The sentence of a fault, with the line's own number where it tells the lines."""
-    sentence = texts.error(code, exports.facts_of(Fault(code, "rejected", column=column)) | {"lines": LINE}, "fr")
+    sentence = texts.error(code, facts_of(Fault(code, "rejected", column=column)) | {"lines": LINE}, "fr")
     return pl.lit(sentence).str.replace(LINE, pl.col("line_number").cast(pl.String), literal=True)
 
 
@@ -283,7 +292,13 @@ def _reason(stopped: BaseException) -> tuple[str, dict[str, Fact]]:
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
-    return {"code": fault.code, "level": fault.level, "lines": list(fault.lines), "count": fault.count, "column": fault.column}
+    return {
+        "code": fault.code,
+        "level": fault.level,
+        "lines": list(fault.lines),
+        "count": fault.count,
+        "column": fault.column,
+    }
 
 
 def _note_export(wb: Workbench, run_id: UUID, export: Export) -> None:
@@ -295,7 +310,9 @@ def _note_export(wb: Workbench, run_id: UUID, export: Export) -> None:
         connection.commit()
 
 
-def _note(connection: sa.Connection, run_id: UUID, level: str, source: str, message: str, details: dict[str, Any]) -> None:
+def _note(
+    connection: sa.Connection, run_id: UUID, level: str, source: str, message: str, details: dict[str, Any]
+) -> None:
     """A row of the run's log: codes, counts and line numbers, never a cell or the name of a file."""
     entry = {"validation_run_id": run_id, "level": level, "source": source, "message": message, "details": details}
     connection.execute(sa.insert(ValidationLog).values(entry))
@@ -355,7 +372,9 @@ class Run:
     @property
     def rejected(self) -> pl.DataFrame:
         """Lines that could not become records: (lines, 4) row_number, line_number, error_code, column_name."""
-        return self._rows(RejectedRecord, ("row_number", "line_number", "error_code", "column_name")).sort("line_number")
+        return self._rows(RejectedRecord, ("row_number", "line_number", "error_code", "column_name")).sort(
+            "line_number"
+        )
 
     @property
     def logs(self) -> pl.DataFrame:
@@ -387,7 +406,9 @@ class Run:
 
     def as_dict(self) -> dict[str, Any]:
         """The run's figures for another program: keys are the columns of `validation_runs`, and `file`."""
-        return {name: value if isinstance(value, int | bool | None) else str(value) for name, value in self.figures.items()}
+        return {
+            name: value if isinstance(value, int | bool | None) else str(value) for name, value in self.figures.items()
+        }
 
     def _rows(self, table: type[Base], names: Sequence[str]) -> pl.DataFrame:
         columns = table.__table__.c
@@ -398,8 +419,8 @@ class Run:
         return f"Run({self.number}, {self.status})"
 
 
-def _plain(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
-    return sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column
+def _plain(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    return sa.cast(column, sa.Text).label(str(column.key)) if isinstance(column.type, sa.JSON) else column
 
 
 RESULT_COLUMNS = (

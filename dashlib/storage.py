@@ -149,7 +149,7 @@ def _csv(rows: pl.LazyFrame) -> memoryview:
 
 
 def uuid7() -> pl.Expr:
-    """UUIDs of version 7, made as a column from the row index `n`: this millisecond, random bits of this load, then a counter.
+    """UUIDs of version 7 as a column, from the row index `n`: this millisecond, bits of this load, then a counter.
 
     Ascending keys fill an index from one end; random ones cost the load four times as much.
     """

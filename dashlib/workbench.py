@@ -38,11 +38,11 @@ class Workbench:
         """The answer to `query`, typed by its columns even when it has no rows; UUID and JSON columns are text."""
         columns = list(query.selected_columns)
         schema = {column.name: dtype_of(column.type) for column in columns}
-        as_text = {i for i, column in enumerate(columns) if isinstance(column.type, sa.Uuid)}
         with self.database.connect() as connection:
-            rows = connection.execute(query).all()
-        if as_text:
-            rows = [tuple(str(v) if i in as_text and v is not None else v for i, v in enumerate(row)) for row in rows]
+            rows: list[tuple[Any, ...]] = [tuple(row) for row in connection.execute(query)]
+        uuids = [i for i, column in enumerate(columns) if isinstance(column.type, sa.Uuid)]
+        if uuids:
+            rows = [tuple(str(v) if i in uuids and v is not None else v for i, v in enumerate(row)) for row in rows]
         return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -84,5 +84,7 @@ def enter(database: Database) -> Viewer:
     """Who runs this process, entered among the users at his first visit."""
     with database.connect() as connection:
         login = f"{connection.scalar(sa.select(sa.func.session_user()))}" if not database.cluster else getpass.getuser()
-        user, email = (f"local|{login}", f"{login}@localhost") if database.cluster else (f"db|{login}", f"{login}@database")
+        user, email = (
+            (f"local|{login}", f"{login}@localhost") if database.cluster else (f"db|{login}", f"{login}@database")
+        )
         return Viewer(user, email, str(connection.scalar(sa.select(sa.func.enter(user, email)))))

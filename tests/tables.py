@@ -46,7 +46,9 @@ def frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
         schema=dict.fromkeys(SCHEMA, pl.String),
     )
     money = pl.col("montant_preliminaire", "montant_paye").str.replace(",", ".")
-    return text.with_columns(money, line_number=pl.col("row_number")).select(pl.col(n).cast(t) if t != pl.Date else pl.col(n).str.to_date() for n, t in SCHEMA.items())
+    return text.with_columns(money, line_number=pl.col("row_number")).select(
+        pl.col(n).cast(t) if t != pl.Date else pl.col(n).str.to_date() for n, t in SCHEMA.items()
+    )
 
 
 def rule(condition: dict[str, Any], **more: Any) -> Rule:
@@ -54,7 +56,9 @@ def rule(condition: dict[str, Any], **more: Any) -> Rule:
     return parsed
 
 
-def results(rules: Rule | list[Rule], text: str | pl.DataFrame, ref: Reference = REFERENCE, **defaults: str) -> pl.DataFrame:
+def results(
+    rules: Rule | list[Rule], text: str | pl.DataFrame, ref: Reference = REFERENCE, **defaults: str
+) -> pl.DataFrame:
     exported = records(text, **defaults) if isinstance(text, str) else text
     return find_results(prepare(exported), rules if isinstance(rules, list) else [rules], ref).results
 

@@ -23,6 +23,10 @@ AnyCondition = Annotated[
 ]
 
 
+type Words = dict[str, str]
+"""Texts by language."""
+
+
 class Rule(Strict):
     """One rule: what it looks for, how grave it is, and where it comes from.
 
@@ -39,9 +43,9 @@ class Rule(Strict):
     active: bool = True
     version: int = Field(default=1, ge=1)
     severity: Severity = "error"
-    label: dict[str, str] = {}
-    message: dict[str, str] = {}
-    solution: dict[str, str] = {}
+    label: Words = Field(default_factory=dict)
+    message: Words = Field(default_factory=dict)
+    solution: Words = Field(default_factory=dict)
     source: str | None = None
     confidence: str | None = None
     valid_from: date | None = None
@@ -72,7 +76,11 @@ def parse_rules(items: Sequence[dict[str, Any]], *, origin: str = "rules") -> li
 def _faults(refused: ValidationError, items: Sequence[dict[str, Any]]) -> str:
     def where(location: tuple[int | str, ...]) -> str:
         number, *path = location
-        name = items[int(number)].get("name", f"rule {number}") if isinstance(items[int(number)], dict) else f"rule {number}"
+        name = (
+            items[int(number)].get("name", f"rule {number}")
+            if isinstance(items[int(number)], dict)
+            else f"rule {number}"
+        )
         return f"{name}, {'.'.join(map(str, path))}"
 
     return "; ".join(f"{where(e['loc'])}: {e['msg']}" for e in refused.errors(include_input=False, include_url=False))
@@ -92,4 +100,6 @@ def impossible(rule: Rule) -> list[str]:
 
 def shipped_rules() -> list[Rule]:
     """The rules that come with dashlib, from `ramq.json` beside this file."""
-    return parse_rules(json.loads(resources.files(__name__).joinpath("ramq.json").read_text("utf-8")), origin="ramq.json")
+    return parse_rules(
+        json.loads(resources.files(__name__).joinpath("ramq.json").read_text("utf-8")), origin="ramq.json"
+    )

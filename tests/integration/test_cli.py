@@ -22,14 +22,23 @@ def run(wb, monkeypatch, tmp_path):
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "factures.csv"
-    path.write_text(export(line(facture="900000001"), line(facture="900000002"), line(facture="900000003", date="2026-03-04")))
+    path.write_text(
+        export(line(facture="900000001"), line(facture="900000002"), line(facture="900000003", date="2026-03-04"))
+    )
     return path
 
 
 def test_validate_says_what_was_found_in_french_with_money_in_three_sums(run, file):
     done = run("validate", "--run-date", "2025-03-31", file)
     assert done.exit_code == 0
-    for words in ("Exécution 1", "Lignes en erreur", "à risque 49,15\u00a0$", "à rembourser 0,00\u00a0$", "gain possible", "DQ_FUTURE_DATE"):
+    for words in (
+        "Exécution 1",
+        "Lignes en erreur",
+        "à risque 49,15\u00a0$",
+        "à rembourser 0,00\u00a0$",
+        "gain possible",
+        "DQ_FUTURE_DATE",
+    ):
         assert words in done.stdout
     assert NAM not in done.output
 

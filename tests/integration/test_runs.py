@@ -49,7 +49,9 @@ def test_a_run_keeps_records_results_counts_and_roll_ups_together(wb, file):
     found = run.results.select("row_number", "rule_id", "severity").rows()
     assert (2, "DQ_DUPLICATE_LINE", "warning") in found
     assert (3, "DQ_FUTURE_DATE", "error") in found
-    figures = {name: run.figures[name] for name in ("record_count", "error_count", "lines_in_error", "at_risk", "progress")}
+    figures = {
+        name: run.figures[name] for name in ("record_count", "error_count", "lines_in_error", "at_risk", "progress")
+    }
     assert figures == {
         "record_count": 3,
         "error_count": 1,
@@ -84,7 +86,9 @@ def test_a_refused_file_leaves_a_failed_run_with_its_code_and_nothing_else(wb, t
     run = find_run(wb, "last")
     assert (run.status, run.figures["error_code"]) == ("failed", "DL-EMPTY-002")
     assert run.figures["error_message"].startswith("DL-EMPTY-002")
-    assert [count(wb, t) for t in ("billing_records", "validation_results", "rejected_records", "run_leases")] == [0] * 4
+    assert [count(wb, t) for t in ("billing_records", "validation_results", "rejected_records", "run_leases")] == [
+        0
+    ] * 4
 
 
 def test_a_rejected_line_is_kept_apart_and_yields_a_result_that_says_why(wb, tmp_path):
@@ -120,7 +124,9 @@ def test_a_run_that_breaks_keeps_nothing_and_says_that_it_failed(wb, file, monke
     assert (run.status, run.figures["error_code"]) == ("failed", "DL-RUN-001")
     assert "TEST80010112" not in run.logs.write_json() + str(run.figures)
     with wb.database.connect() as connection:
-        left = connection.scalar(sa.text("SELECT count(*) FROM pg_class WHERE relname LIKE 'billing_records_%' AND relkind = 'r'"))
+        left = connection.scalar(
+            sa.text("SELECT count(*) FROM pg_class WHERE relname LIKE 'billing_records_%' AND relkind = 'r'")
+        )
     assert left == 0
 
 

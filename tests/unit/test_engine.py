@@ -64,7 +64,13 @@ def test_a_rule_whose_groups_hold_no_code_is_silent_and_is_counted_as_having_che
 
 def test_prefixes_and_parts_of_groups_are_found_whatever_their_case_and_accents():
     codes = pl.DataFrame(
-        {"code": ["15804"], "place": ["all"], "leaf": [None], "section": ["B - Évaluation"], "level1_group": ["Visites à domicile"]}
+        {
+            "code": ["15804"],
+            "place": ["all"],
+            "leaf": [None],
+            "section": ["B - Évaluation"],
+            "level1_group": ["Visites à domicile"],
+        }
     )
     for groups in ({"section_prefix": ["b - EVAL"]}, {"level1_group_contains": ["A DOMICILE"]}):
         condition = {k: v for k, v in ONCE_A_DAY.items() if k != "codes"} | {"code_groups": groups}
@@ -79,7 +85,9 @@ def test_lines_whose_age_is_unknown_are_skipped_not_passed():
         15804 | TESTxxxx1000
         15804 | TEST80031000
     """
-    findings = find_results(prepare(records(lines, date_de_service="2025-03-10")), [rule(condition)], Reference(run_date=RUN_DATE))
+    findings = find_results(
+        prepare(records(lines, date_de_service="2025-03-10")), [rule(condition)], Reference(run_date=RUN_DATE)
+    )
     assert findings.results["row_number"].to_list() == [1]
     assert findings.counts.select("checked", "skipped").row(0) == (1, 1)
 

@@ -13,7 +13,7 @@ FEE = rule(
 )
 ROLE = rule(
     {"type": "data_quality", "check": "role_invalid", "allowed": ["1", "2", "3"]},
-    message={"fr": "Rôle « {value} » non reconnu.", "en": "Role \"{value}\" not recognized."},
+    message={"fr": "Rôle « {value} » non reconnu.", "en": 'Role "{value}" not recognized.'},
 )
 
 

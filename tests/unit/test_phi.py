@@ -22,7 +22,9 @@ def test_the_key_is_not_shown():
 
 
 def test_redaction_replaces_identities_and_drops_names():
-    frame = pl.DataFrame({"doctor": ["9100001"], "patient": ["TEST00000000"], "patient_name": ["A, B"], "code": ["15804"]})
+    frame = pl.DataFrame(
+        {"doctor": ["9100001"], "patient": ["TEST00000000"], "patient_name": ["A, B"], "code": ["15804"]}
+    )
     redacted = KEY.redacted(frame)
     assert redacted.columns == ["doctor", "patient", "code"]
     assert redacted["patient"][0].startswith("PAT-")
@@ -30,7 +32,9 @@ def test_redaction_replaces_identities_and_drops_names():
 
 def test_identical_lines_have_fingerprints_of_their_own():
     same = {"rule_id": "R", "doctor": "D", "patient": None, "date_service": None, "invoice": "F", "code": "15804"}
-    texts = fingerprint_texts(pl.DataFrame([same | {"row_number": 2}, same | {"row_number": 1}, same | {"row_number": 3, "code": "15803"}]))
+    texts = fingerprint_texts(
+        pl.DataFrame([same | {"row_number": 2}, same | {"row_number": 1}, same | {"row_number": 3, "code": "15803"}])
+    )
     prints = KEY.fingerprints(texts)
     assert prints.n_unique() == 3
     assert KEY.fingerprints(texts.reverse()).to_list() == prints.reverse().to_list()
