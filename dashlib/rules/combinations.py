@@ -87,11 +87,10 @@ class Prohibition(Condition):
     @classmethod
     def compile(cls, cases: Sequence[Case[Self]], lines: pl.LazyFrame, ref: Reference) -> Iterable[Plan]:
         for some in batched(cases, RULES_AT_ONCE):
-            taking_part = _with_sides(some, lines.filter(~pl.col("reversed")), ref)
-            pairs = pl.concat(
-                [_pairs(taking_part, bits, within) for within, bits in _bits(some, _within).items()]
-            ).cache()
-            yield Plan(_offending(_forbidden(pairs, some)), _counts(taking_part, some))
+            taking_part = _with_sides(some, lines, ref)
+            all_b = _bits(some, lambda case: case.condition.report != "a").get(True, 0)
+            pairs = [_pairs(taking_part, within, bits, all_b) for within, bits in _bits(some, _within).items()]
+            yield Plan(_offending(_forbidden(pl.concat(pairs).cache(), some)), _counts(taking_part, some))
 
 
 type Cases = Sequence[Case[Prohibition]]
@@ -134,29 +133,27 @@ def _with_sides(cases: Cases, lines: pl.LazyFrame, ref: Reference) -> pl.LazyFra
         `unknown_b` those that look at it but cannot judge it, for want of a key, a date, a code, a role or an age.
     """
     dated = pl.col("date_de_service").is_not_null() & pl.col("code").is_not_null()
-    sides = {
-        "a": _mask(_bits(cases, lambda case: case.condition.roles_a), _has_role),
-        "b": _mask(_bits(cases, lambda case: case.condition.roles_b), _has_role),
-    }
-    known_roles = {
-        "a": _mask(_bits(cases, lambda case: case.condition.roles_a), _knows_role),
-        "b": _mask(_bits(cases, lambda case: case.condition.roles_b), _knows_role),
-    }
+    every = dict(zip("ab", _every_code(cases), strict=True))
     return (
         lines.join(_code_sides(cases), on="code", how="left")
         .with_columns(
             kept=_mask(_bits(cases, Filters.of), lambda filters: filters.keep(ref)),
             known=pl.when(dated).then(_known(cases)).otherwise(0),
-            a=pl.col("a").fill_null(_every_code(cases)[0]) & sides["a"],
-            b=pl.col("b").fill_null(_every_code(cases)[1]) & sides["b"],
         )
-        .with_columns((pl.col("a", "b") & pl.col("kept")).name.keep())
+        .filter(~pl.col("reversed"))
+        .with_columns(pl.col(s).fill_null(every[s]) & pl.col("kept") & _by_role(cases, s, _has_role) for s in "ab")
         .filter((pl.col("a") | pl.col("b")) != 0)
-        .with_columns((pl.col(s) & pl.col("known") & known_roles[s]).alias(f"judged_{s}") for s in "ab")
+        .with_columns(
+            (pl.col(s) & pl.col("known") & _by_role(cases, s, _knows_role)).alias(f"judged_{s}") for s in "ab"
+        )
         .with_columns((pl.col(s) & ~pl.col(f"judged_{s}")).alias(f"unknown_{s}") for s in "ab")
         .select(*ABOUT, "is_paid", *GROUPS, "unknown_a", "unknown_b", a="judged_a", b="judged_b")
         .cache()
     )
+
+
+def _by_role(cases: Cases, side: str, holds: Callable[[frozenset[str] | None], pl.Expr]) -> pl.Expr:
+    return _mask(_bits(cases, lambda case: getattr(case.condition, f"roles_{side}")), holds)
 
 
 def _known(cases: Cases) -> pl.Expr:
@@ -201,8 +198,14 @@ ABOUT = ["row_number", "code", "date_de_service", "time_no", "order_no"]
 ABOUT_B = [f"{name}_b" for name in ABOUT]
 
 
-def _pairs(taking_part: pl.LazyFrame, rules: int, within: Within) -> pl.LazyFrame:
+def _pairs(taking_part: pl.LazyFrame, within: Within, rules: int, all_b: int) -> pl.LazyFrame:
     """Every two lines of one key that stand on side a and side b of a same rule.
+
+    Args:
+        taking_part: of `_with_sides`.
+        within: where lines meet.
+        rules: the bits of the rules that ask for this.
+        all_b: the bits of those that report side b, of which a crowd loses no line.
 
     Returns:
         (pairs, 11): ABOUT of line a, the same of line b with `_b`, and `rules`, the bits they have in common.
@@ -210,12 +213,14 @@ def _pairs(taking_part: pl.LazyFrame, rules: int, within: Within) -> pl.LazyFram
     sides = taking_part.filter(((pl.col("a") | pl.col("b")) & rules) != 0).select(
         *ABOUT, "is_paid", key=KEYS[within], a=pl.col("a") & rules, b=pl.col("b") & rules
     )
-    together = sides.filter(pl.len().over("key") > 1)
+    partners = sides.filter(pl.col("b") != 0)
     of_one_kind = pl.int_range(pl.len()).over("key", "code", "date_de_service", "is_paid", "b", order_by="time_no")
-    crowded = together.filter(pl.len().over("key") > PARTNERS).filter(of_one_kind < PARTNERS)
-    partners = pl.concat([together.filter(pl.len().over("key") <= PARTNERS), crowded]).filter(pl.col("b") != 0)
+    crowded = partners.filter(pl.len().over("key") > PARTNERS).filter(
+        (of_one_kind < PARTNERS) | ((pl.col("b") & all_b) != 0)
+    )
+    partners = pl.concat([partners.filter(pl.len().over("key") <= PARTNERS), crowded])
     return (
-        together.filter(pl.col("a") != 0)
+        sides.filter(pl.col("a") != 0)
         .join(partners, on="key", suffix="_b")
         .filter((pl.col("a") & pl.col("b_b")) != 0, pl.col("row_number") != pl.col("row_number_b"))
         .select(*ABOUT, *ABOUT_B, rules=pl.col("a") & pl.col("b_b"))

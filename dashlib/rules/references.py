@@ -103,18 +103,24 @@ def _key_name(case: Case[ReferenceCheck]) -> str:
     return "code_place" if case.condition.match == "code_place" else case.condition.field
 
 
+def _column(case: Case[ReferenceCheck]) -> str:
+    return f"rule_{case.rule}"
+
+
 def _plan(cases: Cases, key: pl.Expr, lines: pl.LazyFrame, ref: Reference) -> Plan:
     """Rules on one field: what is unknown is found among its distinct values, then its lines."""
-    standings = {
-        f"rule_{case.rule}": standing(case, ref, unknown=key.is_null() | pl.lit(_is_empty(case, ref))) for case in cases
-    }
-    marked = lines.select("row_number", "prel_cents", key=key, **standings).cache()
+    standings = [
+        standing(case, ref, unknown=key.is_null() | pl.lit(_is_empty(case, ref))).alias(_column(case)) for case in cases
+    ]
+    marked = lines.select("row_number", "prel_cents", *standings, key=key).cache()
     unknown = _unknown_values(marked.select("key").unique().drop_nulls(), cases, ref)
-    judged = pl.any_horizontal(
-        (pl.col("rule") == case.rule) & (pl.col(f"rule_{case.rule}") == JUDGED) for case in cases
-    )
-    found = marked.join(unknown, on="key").filter(judged)
-    return Plan(_reported(found, cases, ref), count_standings(marked, cases, list(standings)))
+    summed = [case for case in cases if _is_summed(case, ref)]
+    by_line = [case for case in cases if case not in summed]
+    results = [
+        *(_each_line(marked, unknown, case) for case in by_line),
+        *(_sum(marked, unknown, case) for case in summed),
+    ]
+    return Plan(pl.concat(results, how="diagonal"), count_standings(marked, cases, [_column(case) for case in cases]))
 
 
 def _unknown_values(values: pl.LazyFrame, cases: Cases, ref: Reference) -> pl.LazyFrame:
@@ -173,23 +179,34 @@ def _is_empty(case: Case[ReferenceCheck], ref: Reference) -> bool:
     return table is not None and getattr(ref, table).is_empty()
 
 
-def _reported(found: pl.LazyFrame, cases: Cases, ref: Reference) -> pl.LazyFrame:
-    """One result a line; one a code, or only one, of the rules whose table is not yet complete."""
-    untrusted = [case for case in cases if case.condition.table and case.condition.table not in ref.trusted]
-    once = [case.rule for case in untrusted if case.condition.skip_if_table_untrusted]
-    by_code = [case.rule for case in untrusted if _key_name(case) == "code" and case.rule not in once]
-    summed = pl.col("rule").is_in([*once, *by_code])
-    together = pl.when(pl.col("rule").is_in(by_code)).then("value")
-    summaries = (
-        found.filter(summed)
-        .group_by("rule", together=together)
+def _is_summed(case: Case[ReferenceCheck], ref: Reference) -> bool:
+    """Whether the table is not yet complete and the rule therefore says less."""
+    trusted = case.condition.table is None or case.condition.table in ref.trusted
+    return not trusted and (case.condition.skip_if_table_untrusted or _key_name(case) == "code")
+
+
+def _each_line(marked: pl.LazyFrame, unknown: pl.LazyFrame, case: Case[ReferenceCheck]) -> pl.LazyFrame:
+    of_rule = unknown.filter(pl.col("rule") == case.rule)
+    judged = marked.filter(pl.col(_column(case)) == JUDGED)
+    return judged.join(of_rule, on="key").select("rule", "row_number", "value")
+
+
+def _sum(marked: pl.LazyFrame, unknown: pl.LazyFrame, case: Case[ReferenceCheck]) -> pl.LazyFrame:
+    """One info for each unknown code, or for all that is unknown, on its first line."""
+    by_value = (
+        marked.filter(pl.col(_column(case)) == JUDGED)
+        .group_by("key")
+        .agg(pl.col("row_number").min(), lines=pl.len().cast(pl.Int64), total_cents=pl.col("prel_cents").sum())
+        .join(unknown.filter(pl.col("rule") == case.rule), on="key")
+    )
+    together = pl.lit(None, pl.String) if case.condition.skip_if_table_untrusted else pl.col("value")
+    return (
+        by_value.group_by("rule", together=together)
         .agg(
             pl.col("row_number").min(),
-            value=pl.col("value").get(pl.col("row_number").arg_min()),
+            pl.col("value").get(pl.col("row_number").arg_min()),
+            pl.col("lines", "total_cents").sum(),
             severity=pl.lit("info"),
-            lines=pl.len().cast(pl.Int64),
-            total_cents=pl.col("prel_cents").sum(),
         )
+        .drop("together")
     )
-    by_line = found.filter(~summed).select("rule", "row_number", "value")
-    return pl.concat([by_line, summaries.drop("together")], how="diagonal")

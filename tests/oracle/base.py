@@ -130,6 +130,8 @@ def looked_at(line: Line, condition: Any, codes: set[str], lines: list[Line], *,
         return False
     if w.paid != "any" and line["is_paid"] != (w.paid == "paid"):
         return False
+    if (w.date_from or w.date_to) and line["date_de_service"] is None:
+        return False
     if (w.date_from and line["date_de_service"] < w.date_from) or (w.date_to and line["date_de_service"] > w.date_to):
         return False
     unknown = bool(w.roles) and line["role"] is None

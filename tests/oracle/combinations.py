@@ -43,7 +43,7 @@ def side(line: Line, c: Any, name: str, lines: list[Line]) -> bool | None:
     looks = looked_at(line, c, codes, lines)
     if line["reversed"] or looks is False or (roles and line["role"] is not None and line["role"] not in roles):
         return False
-    if looks is None or (roles and line["role"] is None) or line["code"] is None:
+    if looks is None or (roles and line["role"] is None) or None in (line["code"], line["date_de_service"]):
         return None
     return True if located(line, c.within) else None
 

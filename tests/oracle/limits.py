@@ -105,7 +105,9 @@ def span(day: date, period: str) -> Any:
 
 
 def item(line: Line, count: str) -> Any:
-    return {"distinct_dates": line["date_de_service"], "distinct_patients": line["patient"]}.get(count, line["row_number"])
+    return {"distinct_dates": line["date_de_service"], "distinct_patients": line["patient"]}.get(
+        count, line["row_number"]
+    )
 
 
 def weight(line: Line, count: str) -> float:

@@ -225,7 +225,7 @@ def elements_of(line: Line, c: Any) -> set[Any]:
         return {(line["code"], line["place"])} if line["code"] and line["place"] else set()
     if c.field == "element_de_contexte":
         return line["contexts"]
-    return {line[c.field]} if line[c.field] else set()
+    return {line[c.field]} - {None, "Aucun Secteur"}
 
 
 def known(element: Any, c: Any, table: list[dict[str, Any]]) -> bool:
