@@ -75,14 +75,17 @@ def as_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def show_frame(rows: pl.DataFrame, lang: str, *, json_lines: bool) -> None:
-    """A frame on stdout: a table, or one JSON object a row whose keys are the columns."""
+def show_frame(rows: pl.DataFrame, lang: str, *, json_lines: bool, limit: int) -> None:
+    """A frame on stdout: a table of the first rows, or all as JSON objects whose keys are the columns, one a line."""
     if json_lines:
         click.echo(rows.write_ndjson(), nl=False)
-    else:
-        click.echo(display.frame(rows, lang))
+        return
+    click.echo(display.frame(rows.head(limit), lang))
+    if rows.height > limit:
+        click.echo(texts.plural("cli.more", rows.height - limit, lang), err=True)
 
 
+limit_option = click.option("--limit", default=50, show_default=True, help="Rows of the table.")
 json_option = click.option("--json", "json_lines", is_flag=True, help="One JSON object a line, for another program.")
 
 
@@ -160,10 +163,11 @@ def show(desk: Desk, run: str, json_lines: bool) -> None:
 @click.option("--rule", help="Only results of this rule.")
 @click.option("--severity", type=click.Choice(SEVERITIES), help="Only results of this severity.")
 @click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write them all to this file.")
+@limit_option
 @json_option
 @click.pass_obj
 def results(
-    desk: Desk, run: str, rule: str | None, severity: str | None, csv_file: Path | None, json_lines: bool
+    desk: Desk, run: str, rule: str | None, severity: str | None, csv_file: Path | None, limit: int, json_lines: bool
 ) -> None:
     """List the results of RUN; patients and doctors are pseudonyms."""
     found = desk.run(run).results_in(desk.lang)
@@ -173,27 +177,29 @@ def results(
         click.echo(display.write_csv(found, csv_file, desk.lang), err=True)
     else:
         columns = found.columns if json_lines else display.RESULT_COLUMNS
-        show_frame(found.select(columns), desk.lang, json_lines=json_lines)
+        show_frame(found.select(columns), desk.lang, json_lines=json_lines, limit=limit)
 
 
 @main.command()
 @click.argument("run")
 @click.option("--rejected", is_flag=True, help="The lines that could not become records, and why.")
+@limit_option
 @json_option
 @click.pass_obj
-def records(desk: Desk, run: str, rejected: bool, json_lines: bool) -> None:
+def records(desk: Desk, run: str, rejected: bool, limit: int, json_lines: bool) -> None:
     """List the lines of RUN; patients and doctors are pseudonyms."""
     found = desk.run(run)
-    show_frame(found.rejected if rejected else found.records, desk.lang, json_lines=json_lines)
+    show_frame(found.rejected if rejected else found.records, desk.lang, json_lines=json_lines, limit=limit)
 
 
 @main.command()
 @click.argument("run")
+@limit_option
 @json_option
 @click.pass_obj
-def logs(desk: Desk, run: str, json_lines: bool) -> None:
+def logs(desk: Desk, run: str, limit: int, json_lines: bool) -> None:
     """Tell what happened in RUN."""
-    show_frame(desk.run(run).logs, desk.lang, json_lines=json_lines)
+    show_frame(desk.run(run).logs, desk.lang, json_lines=json_lines, limit=limit)
 
 
 @main.command()

@@ -31,6 +31,9 @@ def progress(lang: str) -> Iterator[Told]:
 
     def told(phase: str, done: int, of: int) -> None:
         tenth = 10 * done // max(of, 1)
+        if phase == "known":
+            click.echo(texts.text("run.known", lang), err=True)
+            return
         if phase == "done" or time.monotonic() - began < QUICK_S or (phase, tenth) in said:
             return
         said.add((phase, tenth))

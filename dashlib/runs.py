@@ -66,7 +66,7 @@ def validate_file(
 
     Args:
         run_date: the day as of which lines are judged; today in Toronto by default.
-        told: is told how far it is (phase, done, of).
+        told: is told how far it is (phase, done, of); the phase `known` means that the run was there already.
 
     Raises:
         ExportRefused: the file as a whole; a failed run with its code is kept.
@@ -77,6 +77,7 @@ def validate_file(
     digest = sha256_of(path)
     known = None if force else _same_run(wb, digest, basis)
     if known is not None:
+        told("known", 1, 1)
         return known
     run_id, holder = _register(wb, path, digest, basis)
     with Lease(wb.database, run_id, holder, told) as lease:

@@ -112,6 +112,20 @@ def test_results_can_be_of_one_rule_or_severity(run, file):
     assert [row["row_number"] for row in rows] == [3]
 
 
+def test_a_table_shows_the_first_rows_and_says_how_many_more_there_are(run, file):
+    run("validate", "--run-date", "2025-03-31", file)
+    done = run("records", "last", "--limit", "1")
+    assert len(done.stdout.splitlines()) == 2
+    assert "2 autres lignes" in done.stderr
+
+
+def test_a_file_validated_before_is_said_to_be_known(run, file):
+    run("validate", "--run-date", "2025-03-31", file)
+    done = run("validate", "--run-date", "2025-03-31", file)
+    assert "Déjà validé" in done.stderr
+    assert "Exécution 1" in done.stdout
+
+
 def test_a_run_that_is_not_there_returns_8(run):
     for command in ("show", "results", "records", "logs"):
         done = run(command, "99")
