@@ -67,7 +67,7 @@ class Desk:
 def tell(error: DashError) -> None:
     """The error's sentence on stderr, and below it every fault of the file."""
     click.echo(f"✕ {error}", err=True)
-    for fault in getattr(error, "faults", ()):
+    for fault in getattr(error, "faults", ())[1:]:  # the first is the error itself
         click.echo(f"  {exports.said(fault)}", err=True)
 
 

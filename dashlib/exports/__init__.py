@@ -13,9 +13,10 @@ import polars as pl
 from dashlib import texts
 from dashlib.errors import ExportRefused, Fault
 from dashlib.exports.cells import read_cells
+from dashlib.exports.faults import HEADERS, facts_of, refusal, refuse
 from dashlib.exports.findings import as_faults, find, find_torn, warn
-from dashlib.exports.gate import facts_of, read_bytes, refusal, refuse, require_readable, shown_name, to_utf8
-from dashlib.exports.headers import HEADERS, Header, match_header
+from dashlib.exports.gate import read_bytes, require_readable, shown_name, to_utf8
+from dashlib.exports.headers import Header, match_header
 from dashlib.exports.lines import MAX_FIELD, Text, find_header
 from dashlib.exports.rows import read_rows
 

@@ -3,8 +3,8 @@
 import polars as pl
 
 from dashlib.errors import Fact, Fault, Level
-from dashlib.exports.gate import SHOWN
-from dashlib.exports.headers import HEADERS, Header
+from dashlib.exports.faults import SHOWN
+from dashlib.exports.headers import Header
 
 FOUND = {"row_number": pl.Int64, "line_number": pl.Int64, "code": pl.String, "column": pl.String, "fact": pl.String}
 """`column` is a column of the records, `fact` a number, a code point or the name of a foreign column."""
@@ -30,8 +30,7 @@ def find(
 def warn(rows: pl.DataFrame, where: pl.Expr, code: str, column: str | None = None) -> list[Fault]:
     """A warning that names the rows where this holds, if there are any; they can be as many as the lines."""
     lines = rows.select("line_number", holds=where).filter("holds")["line_number"]
-    facts: dict[str, Fact] = {"column": HEADERS[column]} if column else {}
-    return [Fault(code, "warning", tuple(lines.head(SHOWN)), len(lines), column, facts)] if len(lines) else []
+    return [Fault(code, "warning", tuple(lines.head(SHOWN)), len(lines), column)] if len(lines) else []
 
 
 def find_torn(rows: pl.DataFrame, header: Header) -> pl.DataFrame:
@@ -59,4 +58,5 @@ def _level(code: str) -> Level:
 
 
 def _facts(column: str | None, fact: str | None, header: Header) -> dict[str, Fact]:
-    return {"column": HEADERS[column] if column else fact or "", "fact": fact or "", "expected": len(header.names)}
+    facts: dict[str, Fact] = {"fact": fact or "", "expected": len(header.names)}
+    return facts if column else {"column": fact or "", **facts}

@@ -7,12 +7,12 @@ import codecs
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-from dashlib.errors import ExportRefused, Fact, Fault
+from dashlib.errors import ExportRefused, Fault
+from dashlib.exports.faults import refusal, refuse
 
-SHOWN = 20  # lines named for each fault; its count says how many there are
 BLOCK = 4 * 2**20  # bytes; enough to be fast, and little beside the file
 
 # What a file begins with that is not text.
@@ -72,29 +72,6 @@ def shown_name(path: Path) -> str:
     """The name of a file as a message may show it: short, and without a health insurance number."""
     name = re.sub(r"[A-Za-z]{4}[\dxX*]{4}\d{4}", "…", path.name or str(path))
     return name if len(name) <= 80 else f"{name[:79]}…"
-
-
-def refusal(code: str, lines: Iterable[int] = (), **facts: Fact) -> Fault:
-    """A fault of the file as a whole, with the lines where it shows."""
-    at = list(lines)
-    return Fault(code, "refused", tuple(at[:SHOWN]), max(1, len(at)), facts=facts)
-
-
-def facts_of(fault: Fault) -> dict[str, Fact]:
-    """What the sentence of a fault may say: its lines, how many they are, and its own facts."""
-    lines = ", ".join(map(str, fault.lines)) + (f", … ({fault.count})" if fault.count > len(fault.lines) > 0 else "")
-    return {"lines": lines, "count": fault.count, **fault.facts}
-
-
-def refuse(faults: Iterable[Fault]) -> None:
-    """Refuses the file when one of these faults does, and says them all; else does nothing.
-
-    Raises:
-        ExportRefused: with the code of the first that refuses, which stands first in `faults`.
-    """
-    found = sorted(faults, key=lambda fault: fault.level != "refused")
-    if found and found[0].level == "refused":
-        raise ExportRefused(found[0].code, found, **facts_of(found[0]))
 
 
 def to_utf8(data: bytes) -> tuple[bytes, str]:

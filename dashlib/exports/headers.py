@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dashlib.errors import Fault
-from dashlib.exports.gate import refusal
+from dashlib.exports.faults import refusal
 from dashlib.exports.lines import MAX_COLUMNS, Text
 from dashlib.records import COLUMNS, Column
-
-HEADERS = {column.name: column.header for column in COLUMNS}
 
 
 @dataclass(frozen=True)

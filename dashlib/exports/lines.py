@@ -115,7 +115,8 @@ def find_header(data: bytes) -> Text:
     """The text with its first line that is not blank, and the delimiter which that line has most of outside quotes."""
     first = re.search(rb"\S", data)
     start = data.rfind(b"\n", 0, first.start()) + 1 if first else 0
-    header = data[start:].split(b"\n", 1)[0].decode().removesuffix("\r")
+    end = data.find(b"\n", start)
+    header = data[start : end if end >= 0 else len(data)].decode().removesuffix("\r")
     unquoted = re.sub(r'"[^"]*"', "", header)
     return Text(data, header, data.count(b"\n", 0, start) + 1, Grammar(max(";,\t", key=unquoted.count)))
 

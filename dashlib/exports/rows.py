@@ -7,9 +7,9 @@ have no number.
 import polars as pl
 
 from dashlib.errors import Fault
+from dashlib.exports.faults import HEADERS, refusal, refuse
 from dashlib.exports.findings import as_faults, find_torn
-from dashlib.exports.gate import refusal, refuse
-from dashlib.exports.headers import HEADERS, Header
+from dashlib.exports.headers import Header
 from dashlib.exports.lines import TWICE_ENCODED, Text, blank_out, find_lines, find_troubles, survey
 
 # What refuses the file wherever it stands: text encoded twice, characters lost before, bytes that no text has.
@@ -86,10 +86,17 @@ def _find_emptiness(rows: pl.DataFrame) -> list[Fault]:
 
 def _parse(text: Text, header: Header, rows: pl.DataFrame) -> pl.DataFrame:
     """The cells of our columns, and the first of each row, as text; empty ones are null."""
-    torn = rows.filter(pl.col("fault").is_not_null())["line_number"].to_list()
-    data = blank_out(text, torn)
+    cells = _parse_columns(text, rows, sorted({0, *header.positions.values()}))
+    if cells.height != rows.height:
+        raise RuntimeError(f"the parser found {cells.height} rows where the gate had counted {rows.height}")
+    own = {name: pl.col(str(header.positions[name])) for name in HEADERS if name in header.positions}
+    lacking = dict.fromkeys(HEADERS.keys() - own, pl.lit(None, pl.String))
+    return cells.select(pl.col("0").alias("first"), **own, **lacking)
+
+
+def _parse_columns(text: Text, rows: pl.DataFrame, positions: list[int]) -> pl.DataFrame:
+    data = blank_out(text, rows.filter(pl.col("fault").is_not_null())["line_number"].to_list())
     quoted = b'"' in data
-    positions = sorted({0, *header.positions.values()})
     try:
         cells = pl.read_csv(
             data,
@@ -103,14 +110,8 @@ def _parse(text: Text, header: Header, rows: pl.DataFrame) -> pl.DataFrame:
     except pl.exceptions.PolarsError:
         # Its message could quote a cell.
         raise RuntimeError("the parser refused a text that had passed the gate") from None
-    if cells.height != rows.height:
-        raise RuntimeError(f"the parser found {cells.height} rows where the gate had counted {rows.height}")
     cells.columns = [str(position) for position in positions]
-    own = {name: pl.col(str(header.positions[name])) if name in header.positions else None for name in HEADERS}
-    named = cells.select(
-        pl.col("0").alias("first"), **{n: pl.lit(None, pl.String) if c is None else c for n, c in own.items()}
-    )
-    return named.with_columns(pl.when(pl.all() != "").then(pl.all())) if quoted else named
+    return cells.with_columns(pl.when(pl.all() != "").then(pl.all())) if quoted else cells
 
 
 def _judge(rows: pl.DataFrame, text: Text, header: Header) -> pl.DataFrame:

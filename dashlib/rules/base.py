@@ -1,8 +1,8 @@
 """What all rule types share: the parameters every condition takes, and the lines that a rule looks at.
 
 A rule is data; its meaning is a class. `Condition.compile` turns all rules of a type into a few plans over the prepared
-lines (`records.prepare`), with the parameters as small tables; what a single rule means is written once more, slowly and
-plainly, in its twin under tests/oracle.
+lines (`records.prepare`), with the parameters as small tables; what a single rule means is written once more, slowly
+and plainly, in its twin under tests/oracle.
 """
 
 import functools
@@ -57,7 +57,9 @@ class Where(Strict):
 
     @property
     def asks_age(self) -> bool:
-        return any(getattr(self, f"age_{end}_{unit}") is not None for end in ("min", "max") for unit in ("months", "years"))
+        return any(
+            getattr(self, f"age_{end}_{unit}") is not None for end in ("min", "max") for unit in ("months", "years")
+        )
 
     def unknown(self) -> pl.Expr:
         """True for a line that cannot be judged by role or age: it is left out, and counted as skipped."""
@@ -122,7 +124,7 @@ class CodeGroups(Strict):
 
 
 class Condition(Strict, ABC):
-    """What every rule type takes. `scope` and `facts` belong to the type.
+    """What every rule type takes.
 
     `facts` are the words in braces that a message of this type may use, beside those every line has (LINE_FACTS).
     """
@@ -182,7 +184,7 @@ class Plan:
     counts: pl.LazyFrame
 
 
-RELATED_LINES = 100
+RELATED_LINES = 50
 """The most lines that a result names beside its own: in a big group all of them would fill the memory."""
 
 # Facts that a result may carry for its message, beside those of its line. Money is in cents.
@@ -205,7 +207,9 @@ FACTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "lines": pl.Int64,
     "reason": pl.String,
 }
-LINE_FACTS = frozenset({"code", "date", "year", "debut", "fin", "establishment", "place", "amount", "invoice", "doctor"})
+LINE_FACTS = frozenset(
+    {"code", "date", "year", "debut", "fin", "establishment", "place", "amount", "invoice", "doctor"}
+)
 
 
 @dataclass(frozen=True)

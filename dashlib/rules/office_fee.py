@@ -49,8 +49,8 @@ class OfficeFeeValidation(Condition):
     A fee with a walk-in context claims walk-in patients, any other registered ones; a patient seen both ways is a
     walk-in. Too few seen is reported with the rule's severity; enough seen but too few of them paid is a warning, once
     the day has been answered. A fee known to be elsewhere than in an office is left to the rule on places. The rule's
-    `threshold`, where it has one, is the most that the fees of a doctor's day may come to: lines beyond are reported,
-    unless one of these rules reports them for their number of patients.
+    `threshold`, where it has one, is the most that the fees of a doctor's day may come to: lines beyond are reported.
+    Whichever rules report a line, it is for one reason: too few patients seen, else the total, else unpaid ones.
 
     Results tell why in `reason`: category (it has no fee), count, paid, total. Lines checked and skipped are fee lines.
 
@@ -96,7 +96,7 @@ class OfficeFeeValidation(Condition):
         # One defect once: a fee short of patients is not also too much, and one too much not also short of paid ones.
         refused = short.filter(pl.col("reason") != "paid")
         excess = _excess(cases, lines, ref).join(refused, on="row_number", how="anti").cache()
-        unpaid = short.filter(pl.col("reason") == "paid").join(excess, on=["rule", "row_number"], how="anti")
+        unpaid = short.filter(pl.col("reason") == "paid").join(excess, on="row_number", how="anti")
         over = pl.concat([_with_counts(excess, group) for group in seen])
         yield Plan(pl.concat([found.select(RESULTS) for found in (refused, unpaid, over)]), counts(fees))
 
@@ -233,12 +233,15 @@ def _excess(cases: Sequence[Case[OfficeFeeValidation]], lines: pl.LazyFrame, ref
         .filter(pl.col("judged") & pl.col("doctor_day").is_not_null())
         .join(most, on="rule")
         .sort(*day, "order_no")
-        .with_columns(running=pl.col("prel_cents").fill_null(0).cum_sum().over(day).cum_max().over(day))
-        .with_columns(total_cents=pl.col("prel_cents").sum().over(day))
+        .with_columns(
+            running=pl.col("prel_cents").fill_null(0).cum_sum().over(day),
+            total_cents=pl.col("prel_cents").sum().over(day),
+        )
+        .with_columns(highest=pl.col("running").cum_max().over(day))
         .filter(pl.col("total_cents") > pl.col("max_cents"))
         .with_columns(related=beside.list.sort().list.head(RELATED_LINES), reason=pl.lit("total"))
         .with_columns(severity=pl.lit(None, pl.String))
-        .filter(pl.col("running") > pl.col("max_cents"))
+        .filter(pl.col("highest") > pl.col("max_cents"))
     )
 
 

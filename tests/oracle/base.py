@@ -45,7 +45,13 @@ def line_of(row: Line) -> Line:
     place = row["lieu_de_pratique"]
     row["lieu"] = place.zfill(5) if place and place.isdigit() else place
     row["place"] = None if not place else "cabinet" if row["lieu"].startswith("5") else "etablissement"
-    row["contexts"] = {t for t in (p.strip().lstrip("#").strip().upper() for p in re.split(r"[,;|]|\s(?=#)", row["element_de_contexte"] or "")) if t}
+    row["contexts"] = {
+        t
+        for t in (
+            p.strip().lstrip("#").strip().upper() for p in re.split(r"[,;|]|\s(?=#)", row["element_de_contexte"] or "")
+        )
+        if t
+    }
     row["debut_min"], row["fin_min"] = minutes(row["debut"], 1439), minutes(row["fin"], 1440)
     row["prel"] = None if row["montant_preliminaire"] is None else int(row["montant_preliminaire"] * 100)
     row["paid"] = None if row["montant_paye"] is None else int(row["montant_paye"] * 100)
@@ -107,13 +113,19 @@ def age_months(born: date, served: date) -> int:
     return (served.year - born.year) * 12 + served.month - born.month - (served.day < born.day)
 
 
-def looked_at(line: Line, condition: Any, codes: set[str], lines: list[Line], *, flags: dict[str, set[str]] | None = None) -> bool | None:
+def looked_at(
+    line: Line, condition: Any, codes: set[str], lines: list[Line], *, flags: dict[str, set[str]] | None = None
+) -> bool | None:
     """Whether a rule looks at a line: True, False, or None where role or age would have to be known (skipped)."""
     if "*" not in codes and line["code"] not in codes:
         return False
     if line["contexts"] & set(condition.unless_contexts):
         return False
-    if any(service_of(o)[:3] == service_of(line)[:3] and o["code"] in condition.unless_same_day_codes for o in lines) and None not in service_of(line)[:3]:
+    day = service_of(line)[:3]
+    others = (
+        [other["code"] for other in lines if service_of(other)[:3] == day] if condition.unless_same_day_codes else []
+    )
+    if None not in day and set(others) & set(condition.unless_same_day_codes):
         return False
     w = condition.where
     if w.places and line["place"] not in w.places:
@@ -143,7 +155,12 @@ def looked_at(line: Line, condition: Any, codes: set[str], lines: list[Line], *,
             unknown = True
         else:
             months = age_months(born, line["date_de_service"])
-            bounds = ((w.age_min_months, months, 1), (w.age_max_months, -months, -1), (w.age_min_years, months // 12, 1), (w.age_max_years, -(months // 12), -1))
+            bounds = (
+                (w.age_min_months, months, 1),
+                (w.age_max_months, -months, -1),
+                (w.age_min_years, months // 12, 1),
+                (w.age_max_years, -(months // 12), -1),
+            )
             if any(bound is not None and age < bound * sign for bound, age, sign in bounds):
                 return False
     return None if unknown else True

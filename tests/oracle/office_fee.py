@@ -18,11 +18,11 @@ def verdict(rule: Rule, lines: list[Line], all_rules: Sequence[Rule]) -> Verdict
         for row, reason in reasons(other, fees_of(other, set(other.condition.codes), lines)[0], lines).items()
         if reason == "short"
     }
-    found = {row: Found(row, None if reason == "short" else "warning") for row, reason in short.items()}
-    for row in beyond_the_most(rule, lines):
-        if row not in refused_by_any:
-            found[row] = Found(row)
-    return Verdict(list(found.values()), skipped)
+    too_much = {row for other in all_rules for row in beyond_the_most(other, lines)} - refused_by_any
+    found = [Found(row) for row, reason in short.items() if reason == "short"]
+    found += [Found(row, "warning") for row, reason in short.items() if reason == "unpaid" and row not in too_much]
+    found += [Found(row) for row in beyond_the_most(rule, lines) if row in too_much]
+    return Verdict(found, skipped)
 
 
 def fees_of(rule: Rule, codes: set[str], lines: list[Line]) -> tuple[list[Line], int]:

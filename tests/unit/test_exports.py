@@ -1,8 +1,11 @@
 import hashlib
+import re
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+from dashlib import exports, texts
 from dashlib.errors import ExportRefused
 from dashlib.exports import read_export, split_storable
 from dashlib.records import SCHEMA
@@ -328,3 +331,9 @@ def test_the_text_of_a_joined_line_is_kept_whole():
 
 def test_what_an_export_prints_of_itself_holds_no_line():
     assert "EXEMPLE" not in repr(read(*LINES, line(paye="x")))
+
+
+def test_every_code_of_reading_has_its_words():
+    sources = "".join(file.read_text("utf-8") for file in Path(exports.__file__).parent.glob("*.py"))
+    codes = set(re.findall(r"(?:DL|W)-[A-Z]+(?:-[A-Z0-9]+)?", sources))
+    assert codes <= texts.words("fr").keys()
