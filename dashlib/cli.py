@@ -9,7 +9,7 @@ from typing import Any
 import click
 import polars as pl
 
-from dashlib import database, demo, display, exports, notebook, runs, serve, texts
+from dashlib import database, demo, display, exports, notebook, runs, serve, texts, validation
 from dashlib.database import Database
 from dashlib.errors import DashError, ExportRefused
 from dashlib.runs import Run
@@ -117,7 +117,7 @@ def validate(
         try:
             with display.progress(desk.lang) as told:
                 day = run_date.date() if run_date else None
-                run = runs.find_run(wb, runs.validate_file(wb, file, run_date=day, force=force, told=told))
+                run = runs.find_run(wb, validation.validate_file(wb, file, run_date=day, force=force, told=told))
         except ExportRefused as refused:
             tell(refused)
             codes.append(refused.exit_code)

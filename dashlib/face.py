@@ -3,7 +3,7 @@
 from datetime import date
 from pathlib import Path
 
-from dashlib import runs
+from dashlib import runs, validation
 from dashlib.leases import Told, quiet
 from dashlib.runs import Run
 from dashlib.workbench import Workbench, open_workbench
@@ -32,7 +32,7 @@ def validate(
         ExportRefused: the file cannot be validated; `faults` says why and where.
     """
     wb = wb or open_workbench()
-    return runs.find_run(wb, runs.validate_file(wb, Path(path), run_date=run_date, force=force, told=progress))
+    return runs.find_run(wb, validation.validate_file(wb, Path(path), run_date=run_date, force=force, told=progress))
 
 
 def run(wanted: str | int = "last", *, wb: Workbench | None = None) -> Run:

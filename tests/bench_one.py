@@ -12,7 +12,7 @@ from unittest import mock
 
 import sqlalchemy as sa
 
-from dashlib import demo, engine, reference, runs, storage
+from dashlib import demo, engine, reference, runs, storage, validation
 from dashlib.exports import read_export, split_storable
 from dashlib.records import prepare
 from dashlib.workbench import Workbench, open_workbench
@@ -50,7 +50,7 @@ def floor(export: Path, rows: int) -> dict[str, float]:
 
 
 def _validated(wb: Workbench, export: Path) -> float:
-    taken = seconds(lambda: runs.validate_file(wb, export, run_date=RUN_DATE, force=True))
+    taken = seconds(lambda: validation.validate_file(wb, export, run_date=RUN_DATE, force=True))
     run = runs.find_run(wb, "last")
     with wb.database.connect() as connection:  # so that no round pays for those before
         connection.execute(sa.select(sa.func.drop_run_tables(run.id)))

@@ -7,10 +7,11 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from dashlib import runs
+from dashlib import engine, reference
 from dashlib.errors import DashError, ExportRefused, NotFound
-from dashlib.runs import find_run, list_runs, validate_file
+from dashlib.runs import find_run, list_runs
 from dashlib.schema import RunLease, ValidationRun
+from dashlib.validation import validate_file
 from tests.exports import HEADER, export, line
 
 pytestmark = pytest.mark.database
@@ -59,7 +60,7 @@ def test_a_run_keeps_records_results_counts_and_roll_ups_together(wb, file):
         "at_risk": Decimal("49.15"),
         "progress": 100,
     }
-    assert count(wb, "run_rules") == sum(rule.enabled for rule in runs.reference.rules_in_force(wb))
+    assert count(wb, "run_rules") == sum(rule.enabled for rule in reference.rules_in_force(wb))
     assert count(wb, "rollup_days") == 2
 
 
@@ -117,7 +118,7 @@ def test_a_run_that_breaks_keeps_nothing_and_says_that_it_failed(wb, file, monke
     def broken(*_):
         raise ZeroDivisionError("TEST80010112")
 
-    monkeypatch.setattr(runs.engine, "find_results", broken)
+    monkeypatch.setattr(engine, "find_results", broken)
     with pytest.raises(ZeroDivisionError):
         validated(wb, file)
     run = find_run(wb, "last")
@@ -134,21 +135,21 @@ def test_an_interrupted_run_is_cancelled(wb, file, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs.engine, "find_results", interrupted)
+    monkeypatch.setattr(engine, "find_results", interrupted)
     with pytest.raises(KeyboardInterrupt):
         validated(wb, file)
     assert find_run(wb, "last").figures["error_code"] == "DL-RUN-CANCELLED"
 
 
 def test_who_lost_his_lease_commits_nothing(wb, file, monkeypatch):
-    judge = runs.engine.find_results
+    judge = engine.find_results
 
     def lose_it(*arguments):
         with wb.database.connect() as connection:
             connection.execute(sa.update(RunLease).values(holder="another", fence=RunLease.fence + 1))
         return judge(*arguments)
 
-    monkeypatch.setattr(runs.engine, "find_results", lose_it)
+    monkeypatch.setattr(engine, "find_results", lose_it)
     with pytest.raises(DashError, match="DL-RUN-LOST"):
         validated(wb, file)
     assert count(wb, "billing_records") == 0
@@ -163,14 +164,14 @@ def test_a_run_whose_holder_is_gone_is_failed_by_the_next(wb, file):
 
 
 def test_heartbeats_and_progress_are_seen_while_a_load_is_under_way(wb, file, monkeypatch):
-    judge, seen = runs.engine.find_results, []
+    judge, seen = engine.find_results, []
 
     def look(*arguments):
         with wb.database.connect() as connection:
             seen.append(connection.execute(sa.select(ValidationRun.status, ValidationRun.progress)).one())
         return judge(*arguments)
 
-    monkeypatch.setattr(runs.engine, "find_results", look)
+    monkeypatch.setattr(engine, "find_results", look)
     validated(wb, file)
     assert seen == [("processing", 15)]
 

@@ -1,0 +1,199 @@
+"""The life of a run: register the file, read it, judge it beside the load, keep all or nothing.
+
+A run moves `pending → processing → completed | failed` and belongs to the process that holds its lease. Its records,
+results, roll-ups and final status are one commit: a run is complete or absent, never half.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+import sqlalchemy as sa
+
+from dashlib import engine, messages, reference, registry, texts
+from dashlib.errors import Fault
+from dashlib.exports import facts_of, read_export, require_readable, split_storable
+from dashlib.leases import Lease, Told, fail_lost_runs, quiet
+from dashlib.phi import fingerprint_texts
+from dashlib.records import prepare
+from dashlib.rollups import roll_up
+from dashlib.rules import Rule
+from dashlib.rules.base import Reference
+from dashlib.runs import FILE
+from dashlib.schema import File, ValidationRun
+from dashlib.storage import Load
+from dashlib.workbench import Workbench
+
+LINE = "\N{OBJECT REPLACEMENT CHARACTER}"
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What a run is judged by; two runs on the same bytes and the same basis give the same results."""
+
+    run_date: date
+    rules: Sequence[Rule]
+    reference: Reference
+    rules_version: str
+    reference_version: str
+
+
+def validate_file(
+    wb: Workbench, path: Path, *, run_date: date | None = None, force: bool = False, told: Told = quiet
+) -> UUID:
+    """Validates one export and keeps the results; gives the run's id.
+
+    The same owner's same bytes on the same basis give the run that is already there, unless `force`.
+
+    Args:
+        run_date: the day as of which lines are judged; today in Toronto by default.
+        told: is told how far it is (phase, done, of); the phase `known` means that the run was there already.
+
+    Raises:
+        ExportRefused: the file as a whole; a failed run with its code is kept.
+        DatabaseUnavailable: nothing was kept.
+    """
+    fail_lost_runs(wb.database)
+    basis = _basis(wb, run_date or datetime.now(texts.TORONTO).date())
+    digest = sha256_of(path)
+    known = None if force else _same_run(wb, digest, basis)
+    if known is not None:
+        told("known", 1, 1)
+        return known
+    run_id, holder = registry.register(wb, path, digest, _versions(basis))
+    with Lease(wb.database, run_id, holder, told) as lease:
+        try:
+            _process(wb, path, run_id, basis, lease)
+        except BaseException as stopped:
+            registry.fail(wb, run_id, stopped)
+            raise
+    return run_id
+
+
+def _basis(wb: Workbench, run_date: date) -> Basis:
+    rules = reference.rules_in_force(wb)
+    return Basis(
+        run_date,
+        rules,
+        reference.load(wb, run_date),
+        reference.rules_version(rules),
+        reference.reference_version(wb),
+    )
+
+
+def _same_run(wb: Workbench, digest: str, basis: Basis) -> UUID | None:
+    run = ValidationRun
+    query = (
+        sa.select(run.id)
+        .join(File, File.id == run.file_id)
+        .where(File.sha256 == digest, run.user_id == wb.viewer.id, run.status == "completed")
+        .where(*(getattr(run, name) == value for name, value in _versions(basis).items()))
+        .order_by(run.number.desc())
+        .limit(1)
+    )
+    with wb.database.connect() as connection:
+        return connection.scalar(query)
+
+
+def _versions(basis: Basis) -> dict[str, Any]:
+    return {
+        "run_date": basis.run_date,
+        "rules_version": basis.rules_version,
+        "reference_version": basis.reference_version,
+        "engine_version": engine.VERSION,
+    }
+
+
+def _process(wb: Workbench, path: Path, run_id: UUID, basis: Basis, lease: Lease) -> None:
+    registry.begin(wb, run_id)
+    lease.phase("reading", 1)
+    export = read_export(path)
+    registry.note_export(wb, run_id, export)
+    records, rejected = split_storable(export)
+    lines = prepare(records)
+    lease.phase("loading", lines.height)
+    with wb.database.connect() as connection:
+        load = Load(connection, run_id)
+        findings = _judge_beside(load, lines, basis, lease)
+        lease.phase("keeping", findings.results.height)
+        results = _results(wb, findings.results, lines, rejected, basis.rules)
+        load.results(results)
+        load.rejected(rejected)
+        load.roll_ups(roll_up(lines, results, _wanted(basis.rules), wb.pseudonyms))
+        load.rows("run_rules", findings.counts.rename({"checked": "lines_checked", "skipped": "lines_skipped"}))
+        lease.give_up(connection)
+        # The last statements, in this order: attaching first, two loads wait for each other and cannot lock each other.
+        load.finish()
+        registry.complete(connection, run_id, export, lines, results, rejected)
+    lease.done(findings.results.height)
+
+
+def _judge_beside(load: Load, lines: pl.DataFrame, basis: Basis, lease: Lease) -> engine.Findings:
+    """Rules are judged while the lines are copied: the copy waits for PostgreSQL, the rules for this process."""
+    with ThreadPoolExecutor(1, thread_name_prefix="copy") as beside:
+        copying = beside.submit(load.records, lines, lease.done)
+        try:
+            findings = engine.find_results(lines, basis.rules, basis.reference)
+            copying.result()
+        except BaseException:
+            load.cancel()
+            raise
+    return findings
+
+
+def _results(
+    wb: Workbench, found: pl.DataFrame, lines: pl.DataFrame, rejected: pl.DataFrame, rules: Sequence[Rule]
+) -> pl.DataFrame:
+    """Results as they are kept: with their sentence in French, their facts, and their fingerprint."""
+    known = messages.with_facts(found, lines)
+    kept = known.with_columns(
+        message=messages.messages(known, rules, "fr"),
+        details=messages.details(known, rules),
+    ).drop("words")
+    kept = pl.concat([kept, _of_rejected(rejected)], how="diagonal")
+    return kept.with_columns(fingerprint=wb.pseudonyms.fingerprints(fingerprint_texts(kept)))
+
+
+def _of_rejected(rejected: pl.DataFrame) -> pl.DataFrame:
+    """Each rejected line yields a result that says why; of its content nothing is said."""
+    alike = rejected.with_row_index("at").partition_by("error_code", "column_name", as_dict=True)
+    said = [part.select("at", message=_why_rejected(*key)) for key, part in alike.items()]
+    message = pl.concat([pl.DataFrame(schema={"at": pl.UInt32, "message": pl.String}), *said]).sort("at")["message"]
+    return rejected.select(
+        "row_number",
+        message,
+        rule_id="error_code",
+        severity=pl.lit("error"),
+        category=pl.lit(FILE),
+        rule_version=pl.lit(1, pl.Int64),
+        details=pl.struct(line="line_number", column="column_name").struct.json_encode(),
+    )
+
+
+def _why_rejected(code: str, column: str | None) -> pl.Expr:
+    """The sentence of a fault, with the line's own number where it tells the lines."""
+    sentence = texts.error(code, facts_of(Fault(code, "rejected", column=column)) | {"lines": LINE}, "fr")
+    return pl.lit(sentence).str.replace(LINE, pl.col("line_number").cast(pl.String), literal=True)
+
+
+def _wanted(rules: Sequence[Rule]) -> pl.DataFrame:
+    """Contexts with which a rule would not have reported a line."""
+    pairs = [(rule.name, context) for rule in rules for context in sorted(rule.condition.unless_contexts)]
+    return pl.DataFrame(pairs, schema={"rule_id": pl.String, "context": pl.String}, orient="row")
+
+
+def sha256_of(path: Path) -> str:
+    """The mark of a file's bytes.
+
+    Raises:
+        ExportRefused: there is no such regular file, or it cannot be read.
+    """
+    require_readable(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
