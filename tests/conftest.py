@@ -14,6 +14,16 @@ from dashlib.keys import pseudonyms
 from dashlib.settings import Settings
 from dashlib.workbench import Workbench, enter
 
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+OURS = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "file:")
 HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 NUMBERS = itertools.count(1)
 
@@ -69,3 +79,37 @@ def wb(database):
     """A workbench on a database of this test alone, with the shipped rules and the starter reference."""
     install(database)
     return Workbench(enter(database), database, pseudonyms(database.settings, database), database.settings)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser for all tests: Playwright allows one at a time in a process."""
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "no Chromium: run tests/install-browser"
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """Opens an address at a width; the page has `outside`, requests that leave this machine, and `faults`."""
+    contexts = []
+
+    def opened(url, *, width=1440, **options):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900}, timezone_id="America/Toronto", **options
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.outside, page.faults = [], []
+        page.on("request", lambda request: None if request.url.startswith(OURS) else page.outside.append(request.url))
+        page.on("pageerror", lambda fault: page.faults.append(str(fault)))
+        page.goto(url, wait_until="commit")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()

@@ -1,5 +1,4 @@
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -7,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from dashlib.embedded import Cluster
 from dashlib.serve import address
@@ -16,16 +14,6 @@ from tests import seed
 
 HOUSE = Path(__file__).parent.parent.parent
 SCREENSHOTS = HOUSE / "build" / "screenshots"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-OURS = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "file:")
 
 
 @pytest.fixture(scope="session")
@@ -56,36 +44,6 @@ def dashboard(clinic):
     finally:
         server.terminate()
         server.communicate(timeout=30)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium):
-    """Opens an address at a width; the page has `outside`, requests that leave this machine, and `faults`."""
-    contexts = []
-
-    def opened(url, *, width=1440, **options):
-        context = chromium.new_context(
-            viewport={"width": width, "height": 900}, timezone_id="America/Toronto", **options
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.outside, page.faults = [], []
-        page.on("request", lambda request: None if request.url.startswith(OURS) else page.outside.append(request.url))
-        page.on("pageerror", lambda fault: page.faults.append(str(fault)))
-        page.goto(url, wait_until="commit")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
 
 
 def _free_port():

@@ -3,12 +3,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import CHROMIUM, SCREENSHOTS
+from tests.browser.conftest import SCREENSHOTS
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: run tests/install-browser"),
-]
+pytestmark = pytest.mark.browser
 
 EVERYBODY = {
     "Factures sans erreur": "96,4 %",

@@ -1,9 +1,7 @@
 import json
 import re
-import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from dashlib import notebook, resources
 from dashlib.embedded import APP
@@ -15,7 +13,6 @@ from tests.integration import loading
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.database]
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 REPORT = resources.folder("notebooks") / "validation_report.ipynb"
 DAYS = """
     date_de_service | doctor        | lieu_de_pratique | lines | lines_in_error | patients | registered | walk_in
@@ -80,22 +77,13 @@ def test_a_report_says_what_a_run_found_in_one_file_that_asks_for_nothing(wb, ru
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: run tests/install-browser")
-def test_a_report_opens_in_a_browser_without_a_request_and_speaks_english(wb, run_id, tmp_path):
-    page = notebook.report(wb, run_id, lang="en", out=tmp_path / "report.html")
-    asked = []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        tab = browser.new_page(viewport={"width": 1440, "height": 900})
-        tab.on("request", lambda request: asked.append(request.url.split(":")[0]))
-        tab.goto(page.as_uri())
-        heading = tab.get_by_role("heading", level=1).inner_text()
-        charts = tab.locator("figure svg .mark-rect path, figure svg .mark-symbol path").count()
-        shots = resources.PACKAGE.parent / "build" / "screenshots"
-        tab.screenshot(path=shots / "report_1440.png", full_page=True)
-        browser.close()
-    assert (heading, charts) == ("Validation report", 4)
-    assert set(asked) <= {"file", "data"}
+def test_a_report_opens_in_a_browser_without_a_request_and_speaks_english(wb, run_id, tmp_path, visit):
+    report = notebook.report(wb, run_id, lang="en", out=tmp_path / "report.html")
+    page = visit(report.as_uri())
+    assert page.get_by_role("heading", level=1).inner_text() == "Validation report"
+    assert page.locator("figure svg .mark-rect path, figure svg .mark-symbol path").count() == 4
+    page.screenshot(path=resources.PACKAGE.parent / "build" / "screenshots" / "report_1440.png", full_page=True)
+    assert (page.outside, page.faults) == ([], [])
 
 
 def test_a_parameter_that_the_notebook_does_not_have_is_refused(tmp_path):
