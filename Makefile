@@ -27,12 +27,16 @@ help: ## list the targets
 demo: .venv/installed ## a synthetic clinic month, validated, with its report
 	@mkdir -p $(DEMO)
 	@$(BIN)/dashlib demo-data --rows 50000 --seed 7 --errors 3% --run-date 2025-07-02 --if-missing $(DEMO)/factures.csv --truth $(DEMO)/truth.csv
-	@$(BIN)/dashlib validate --run-date 2025-07-02 $(DEMO)/factures.csv
-	@$(BIN)/dashlib report last --out $(DEMO)/rapport.html
-	@echo
-	@echo "Ensuite :  $(BIN)/dashlib results last        les constats"
-	@echo "           $(BIN)/dashlib dashboards          le tableau de bord, dans le navigateur"
-	@echo "           make lab                        les carnets, dans JupyterLab"
+	@run=$$($(BIN)/dashlib validate --json --run-date 2025-07-02 $(DEMO)/factures.csv | \
+	  $(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["number"])'); \
+	report=$(DEMO)/rapport-$$run.html; \
+	$(BIN)/dashlib show $$run; \
+	[ -f $$report ] || $(BIN)/dashlib report $$run --out $$report; \
+	echo; \
+	echo "Ensuite :  $$report   le rapport, dans le navigateur"; \
+	echo "           $(BIN)/dashlib results $$run    les constats"; \
+	echo "           $(BIN)/dashlib dashboards    le tableau de bord, dans le navigateur"; \
+	echo "           make lab                  les carnets, dans JupyterLab"
 
 check: .venv/installed ## formatting, lint, types, floors and the fast tests
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -3,10 +3,13 @@
 The face of the library: what notebooks and dashboards use, and nothing else.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dashlib.face import list_runs, open_workbench, run, validate
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # a library says nothing unless it is asked to
 
 __all__ = ["list_runs", "open_workbench", "run", "validate"]
 

@@ -11,6 +11,8 @@ from dashlib.rules.base import FACTS
 
 # What may be printed of an exported cell: a short code, and nothing in the form of a health card.
 HARMLESS = r"^[#A-Z0-9_:.]{1,12}$"
+MASKED = "***"
+EXPORTED = ("value", "code", "debut", "fin", "establishment", "invoice", "other", "other_debut")
 CARD = r"^([A-Z]{4}[0-9X*]{8}|[0-9]{12})$"
 
 
@@ -42,18 +44,23 @@ def with_facts(results: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _words(results: pl.DataFrame) -> list[pl.Expr]:
-    facts = [pl.col(name) for name in FACTS if not name.endswith("_cents") and name != "value"]
-    value = pl.col("value")
-    harmless = value.str.contains(HARMLESS) & ~value.str.contains(CARD)
+    counted = [pl.col(name) for name in FACTS if not name.endswith("_cents") and name not in EXPORTED]
     return [
-        *facts,
-        pl.when(harmless | value.is_null()).then(value).otherwise(pl.lit("***")).alias("value"),
+        *counted,
+        *(_harmless(name) for name in EXPORTED),
         (pl.col("total_cents").cast(pl.Decimal(12, 2)) / 100).alias("total"),
         (pl.col("max_cents").cast(pl.Decimal(12, 2)) / 100).alias("max_amount"),
         pl.col("date_service").alias("date"),
         pl.col("date_service").dt.year().alias("year"),
-        *(pl.col(name) for name in ("code", "debut", "fin", "place", "establishment", "amount", "invoice")),
+        *(pl.col(name) for name in ("place", "amount")),
     ]
+
+
+def _harmless(name: str) -> pl.Expr:
+    """A cell's text where it is a short code; else a mark that stands for it."""
+    text = pl.col(name)
+    harmless = text.str.contains(HARMLESS) & ~text.str.contains(CARD)
+    return pl.when(harmless | text.is_null()).then(text).otherwise(pl.lit(MASKED)).alias(name)
 
 
 def messages(results: pl.DataFrame, rules: Sequence[Rule], lang: str) -> pl.Series:
@@ -133,6 +140,6 @@ def _said(word: str, schema: pl.Schema, lang: str) -> pl.Expr:
     said = pl.col(word).cast(pl.String)
     if schema[word].is_decimal() and lang == "fr":
         said = said.str.replace(".", ",", literal=True)
-    if word == "value":
-        said = said.replace("***", texts.text("result.masked", lang))
+    if word in EXPORTED:
+        said = said.replace(MASKED, texts.text("result.masked", lang))
     return said.fill_null("—")

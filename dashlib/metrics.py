@@ -285,5 +285,5 @@ def _choices(wb: Workbench, column: sa.ColumnElement[str]) -> tuple[str, ...]:
 
 def _total(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
     """A sum with its column's type: PostgreSQL widens it, and an empty sum is none."""
-    kind = sa.BigInteger() if isinstance(column.type, sa.Integer) else sa.Numeric(14, 2)
+    kind = sa.BigInteger() if isinstance(column.type, sa.Integer) else sa.Numeric(18, 2)
     return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), kind)

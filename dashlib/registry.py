@@ -1,6 +1,7 @@
 """What the database is told of a run's life: its file, status, figures and log. Never the content of a cell."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,9 +29,9 @@ def register(wb: Workbench, path: Path, digest: str, versions: dict[str, Any]) -
                 id=file_id,
                 user_id=wb.viewer.id,
                 filename=f"{file_id}.csv",
-                original_filename=path.name,
+                original_filename=as_text(path.name),
                 size=path.stat().st_size,
-                path=str(path.resolve()),
+                path=as_text(str(path.resolve())),
                 sha256=digest,
             )
         )
@@ -105,7 +106,7 @@ def fail(wb: Workbench, run_id: UUID, stopped: BaseException) -> None:
 
 def _reason(stopped: BaseException) -> tuple[str, dict[str, Fact]]:
     if isinstance(stopped, DashError):
-        return stopped.code, stopped.facts
+        return stopped.code, {name: fact for name, fact in stopped.facts.items() if name != "file"}  # its name is PHI
     if isinstance(stopped, KeyboardInterrupt):
         return "DL-RUN-CANCELLED", {}
     return "DL-RUN-001", {"kind": type(stopped).__name__}
@@ -137,3 +138,8 @@ def _note(
     """A row of the run's log: codes, counts and line numbers, never a cell or the name of a file."""
     entry = {"validation_run_id": run_id, "level": level, "source": source, "message": message, "details": details}
     connection.execute(sa.insert(ValidationLog).values(entry))
+
+
+def as_text(name: str) -> str:
+    """A file's name as the database can hold it, also when its bytes are no UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")

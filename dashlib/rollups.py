@@ -10,10 +10,12 @@ import polars as pl
 
 from dashlib.phi import Pseudonyms
 
+# What is no place's number may be anything, a name too: roll-ups are for every eye and keep none of it.
+PLACE = r"^([0-9]{5}|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])$"
 WALK_IN_CONTEXTS = ("G160", "AR")  # as the office-fee rules have them by default
 _OF_LINE = (
     *("row_number", "date_de_service", "doctor", "lieu", "facture", "code", "contexts", "patient_key"),
-    *("is_paid", "prel_cents", "paid_cents"),
+    *("is_paid", "prel_cents", "paid_cents", "reversed"),
 )
 # A cell is a doctor's day at one place. Lines are grouped by numbers, which costs a third of grouping by the texts.
 NAMES = {
@@ -43,7 +45,8 @@ def roll_up(lines: pl.DataFrame, results: pl.DataFrame, wanted: pl.DataFrame, ps
         wanted: (rule_id, context): the contexts with which a rule would not have reported a line.
 
     A line at risk is an unpaid line in error (its preliminary amount), a line to repay a paid one (its paid amount);
-    each line counts once whatever the number of its results. An invoice counts where its first line stands.
+    each line counts once whatever the number of its results, a reversal and what it cancels not at all. An invoice
+    counts where its first line stands.
     """
     marked = mark(lines, results).lazy()
     seen = _seen(marked, "cell")
@@ -89,12 +92,14 @@ def mark(lines: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
         .agg(in_error=(pl.col("severity") == "error").any(), in_warning=(pl.col("severity") == "warning").any())
     )
     walk_in = pl.col("contexts").str.contains_any([f"|{c}|" for c in WALK_IN_CONTEXTS]).fill_null(False)
-    day, doctor, place = (pl.col(key).fill_null(-1) + 1 for key in ("day_key", "doctor_key", "lieu_key"))
+    known_place = pl.when(pl.col("lieu").str.contains(PLACE)).then("lieu_key")
+    keys = (pl.col("day_key"), pl.col("doctor_key"), known_place)
+    day, doctor, place = (key.fill_null(-1) + 1 for key in keys)
     doctor_day = day * (doctor.max() + 1) + doctor
     return (
         lines.lazy()
         .select(*_OF_LINE, walk_in=walk_in, day=day, doctor_day=doctor_day, cell=doctor_day * (place.max() + 1) + place)
-        .with_columns(lieu_de_pratique=pl.col("lieu").fill_null(""))
+        .with_columns(lieu_de_pratique=pl.when(pl.col("lieu").str.contains(PLACE)).then("lieu").otherwise(pl.lit("")))
         .join(worst, on="row_number", how="left", maintain_order="left")
         .with_columns(pl.col("in_error", "in_warning").fill_null(False))
         .collect(engine="in-memory")
@@ -112,11 +117,12 @@ def totals(lines: pl.DataFrame, results: pl.DataFrame) -> dict[str, Decimal | in
 
 def _money() -> dict[str, pl.Expr]:
     def sum_of(cents: str, lines: pl.Expr) -> pl.Expr:
-        return pl.col(cents).filter(lines).sum().cast(pl.Decimal(14, 2)) / 100
+        return pl.col(cents).filter(lines).sum().cast(pl.Decimal(38, 2)) / 100
 
+    stands = pl.col("in_error") & ~pl.col("reversed")
     return {
-        "at_risk": sum_of("prel_cents", pl.col("in_error") & ~pl.col("is_paid")),
-        "to_repay": sum_of("paid_cents", pl.col("in_error") & pl.col("is_paid")),
+        "at_risk": sum_of("prel_cents", stands & ~pl.col("is_paid") & (pl.col("prel_cents") > 0)),
+        "to_repay": sum_of("paid_cents", stands & pl.col("is_paid")),
     }
 
 
@@ -178,7 +184,9 @@ def _results(marked: pl.LazyFrame, results: pl.DataFrame) -> pl.LazyFrame:
 
 def _contexts(marked: pl.LazyFrame, results: pl.DataFrame, wanted: pl.DataFrame) -> pl.LazyFrame:
     """Codes in error on a line without any context, where a context would have exempted it."""
-    bare = marked.filter(pl.col("contexts").is_null()).select("row_number", "code")
+    bare = marked.filter(pl.col("contexts").is_null(), pl.col("code").str.contains(r"^\d{5}$")).select(
+        "row_number", "code"
+    )
     errors = results.lazy().filter(pl.col("severity") == "error").select("row_number", "rule_id")
     return (
         errors.join(wanted.lazy(), on="rule_id")

@@ -23,7 +23,7 @@ FolderOrFile = Annotated[Path, BeforeValidator(_whole_path)]
 
 
 class Settings(BaseSettings):
-    """What the person who runs dashlib decided: where data lies, which database, which language, how long to keep.
+    """What the person who runs dashlib decided: where data lies, which database, which language, which key.
 
     Each field is the variable DASHLIB_<FIELD>, but for `database_url`, which is DATABASE_URL. An empty variable counts
     as not set.
@@ -37,12 +37,8 @@ class Settings(BaseSettings):
     home: FolderOrFile = Field(default_factory=_default_home, validate_default=True)
     pg_bin: FolderOrFile | None = None  # PostgreSQL's programs, where the wheel's are not wanted
     lang: Literal["fr", "en"] = "fr"
-    env: Literal["production", "development"] = "development"
     phi_key: SecretStr | None = None
     phi_key_file: FolderOrFile | None = None
-    records_days: int = Field(default=30, ge=0)  # 0: records are cleared when the run is complete
-    results_days: int = Field(default=365, ge=0)
-    max_upload_mib: int = Field(default=64, ge=1)
 
 
 def read_settings(env_file: Path | None = None) -> Settings:

@@ -5,8 +5,9 @@ results, roll-ups and final status are one commit: a run is complete or absent, 
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -17,8 +18,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from dashlib import engine, messages, reference, registry, texts
-from dashlib.errors import Fault
-from dashlib.exports import facts_of, read_export, require_readable, split_storable
+from dashlib.errors import ExportRefused, Fault
+from dashlib.exports import facts_of, read_export, require_readable, shown_name, split_storable
 from dashlib.leases import Lease, Told, fail_lost_runs, quiet
 from dashlib.phi import fingerprint_texts
 from dashlib.records import prepare
@@ -62,14 +63,30 @@ def validate_file(
     fail_lost_runs(wb.database)
     basis = _basis(wb, run_date or datetime.now(texts.TORONTO).date())
     digest = sha256_of(path)
-    known = None if force else _same_run(wb, digest, basis)
-    if known is not None:
-        told("known", 1, 1)
-        return known
+    if force:
+        return _new_run(wb, path, digest, basis, told)
+    with _alone(wb, digest, basis):
+        known = _same_run(wb, digest, basis)
+        if known is None:
+            return _new_run(wb, path, digest, basis, told)
+    told("known", 1, 1)
+    return known
+
+
+@contextmanager
+def _alone(wb: Workbench, digest: str, basis: Basis) -> Iterator[None]:
+    """While one validates a file on a basis, whoever asks for the same waits, and then finds the run."""
+    asked = f"{wb.viewer.id} {digest} {_versions(basis)}"
+    with wb.database.connect() as connection:
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(asked, 0))))
+        yield
+
+
+def _new_run(wb: Workbench, path: Path, digest: str, basis: Basis, told: Told) -> UUID:
     run_id, holder = registry.register(wb, path, digest, _versions(basis))
     with Lease(wb.database, run_id, holder, told) as lease:
         try:
-            _process(wb, path, run_id, basis, lease)
+            _process(wb, path, digest, run_id, basis, lease)
         except BaseException as stopped:
             registry.fail(wb, run_id, stopped)
             raise
@@ -110,10 +127,12 @@ def _versions(basis: Basis) -> dict[str, Any]:
     }
 
 
-def _process(wb: Workbench, path: Path, run_id: UUID, basis: Basis, lease: Lease) -> None:
+def _process(wb: Workbench, path: Path, digest: str, run_id: UUID, basis: Basis, lease: Lease) -> None:
     registry.begin(wb, run_id)
     lease.phase("reading", 1)
     export = read_export(path)
+    if export.sha256 != digest:
+        raise ExportRefused("DL-FILE-006", file=shown_name(path))
     registry.note_export(wb, run_id, export)
     records, rejected = split_storable(export)
     lines = prepare(records)
@@ -179,7 +198,9 @@ def _of_rejected(rejected: pl.DataFrame) -> pl.DataFrame:
 def _why_rejected(code: str, column: str | None) -> pl.Expr:
     """The sentence of a fault, with the line's own number where it tells the lines."""
     sentence = texts.error(code, facts_of(Fault(code, "rejected", column=column)) | {"lines": LINE}, "fr")
-    return pl.lit(sentence).str.replace(LINE, pl.col("line_number").cast(pl.String), literal=True)
+    before, line, after = sentence.partition(LINE)
+    number = pl.col("line_number").cast(pl.String) if line else pl.lit("")
+    return pl.format("{}{}{}", pl.lit(before), number, pl.lit(after))
 
 
 def _wanted(rules: Sequence[Rule]) -> pl.DataFrame:

@@ -75,9 +75,9 @@ def open_workbench(env_file: Path | str | None = None) -> Workbench:
     """
     settings = read_settings(Path(env_file) if env_file else None)
     database = open_database(settings)
-    wb = Workbench(enter(database), database, pseudonyms(settings, database), settings)
-    install(wb.database)
-    return wb
+    names = pseudonyms(settings, database)  # before anybody is entered: who has no key is nobody
+    install(database)
+    return Workbench(enter(database), database, names, settings)
 
 
 def enter(database: Database) -> Viewer:

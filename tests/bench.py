@@ -29,6 +29,7 @@ VARIANTS = ("end_to_end", "floor", "bare_copy", "engine")
 def main(rows: int, rounds: int, out: Path) -> None:
     """Measure all variants in turn and print the table."""
     with tempfile.TemporaryDirectory(prefix="dashlib-bench-", dir="/var/tmp") as home:
+        Path(home).chmod(0o711)  # PostgreSQL's own user looks in, where root runs this
         export = Path(home) / "export.csv"
         measure("prepare", export, home, rows)
         taken = [{variant: measure(variant, export, home, rows) for variant in VARIANTS} for _ in range(rounds)]

@@ -91,10 +91,13 @@ def write_demo(
     stories, clinic = _stories_and_clinic(rng, rows, errors, run_date)
     planted = plant(rng, stories, clinic, run_date=run_date)
     lines = _in_file_order(clinic, planted)
-    _write_export(path, _cells(rng, lines, clinic, planted), DELIMITERS[delimiter], encoding)
     expected = _expected(lines)
     if truth:
         expected.write_csv(truth)
+    # Under its name only when it is whole: a file cut short would be taken for the one that was asked for.
+    begun = path.with_name(f"{path.name}.part")
+    _write_export(begun, _cells(rng, lines, clinic, planted), DELIMITERS[delimiter], encoding)
+    begun.replace(path)
     return DemoSummary(lines.height, lines["doctor"].n_unique(), expected.height, expected["rule"].n_unique(), run_date)
 
 

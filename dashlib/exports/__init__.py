@@ -20,7 +20,7 @@ from dashlib.exports.headers import Header, match_header
 from dashlib.exports.lines import MAX_FIELD, Text, find_header
 from dashlib.exports.rows import read_rows
 
-__all__ = ["REJECTED", "Export", "facts_of", "read_export", "require_readable", "said", "split_storable"]
+__all__ = ["REJECTED", "Export", "facts_of", "read_export", "require_readable", "said", "shown_name", "split_storable"]
 
 REJECTED = {
     "row_number": pl.Int64,

@@ -24,7 +24,7 @@ NAMES = {
 }
 
 Money = Annotated[Decimal, mapped_column(Numeric(10, 2))]
-Sum = Annotated[Decimal, mapped_column(Numeric(12, 2), server_default=text("0"))]
+Sum = Annotated[Decimal, mapped_column(Numeric(18, 2), server_default=text("0"))]
 Count = Annotated[int, mapped_column(Integer, server_default=text("0"))]
 Created = Annotated[datetime.datetime | None, mapped_column(server_default=text("now()"))]
 Key = Annotated[uuid.UUID, mapped_column(server_default=text("gen_random_uuid()"))]

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from dashlib import engine, reference
+from dashlib import engine, reference, validation
 from dashlib.errors import DashError, ExportRefused, NotFound
 from dashlib.runs import find_run, list_runs
 from dashlib.schema import RunLease, ValidationRun
@@ -106,6 +106,53 @@ def test_a_rejected_line_is_kept_apart_and_yields_a_result_that_says_why(wb, tmp
     assert "5" in said["message"][0]
     assert "2025-02-30" not in said["message"][0]
     assert (run.figures["record_count"], run.figures["rejected_count"]) == (3, 2)
+
+
+def test_lines_rejected_for_the_same_reason_each_say_their_own_number(wb, tmp_path):
+    path = tmp_path / "export.csv"
+    good = [line(facture=f"90000000{i}", debut=f"1{i}:00") for i in range(4)]
+    path.write_text(export(*good, line(date=""), line(date=""), line(date="")), "utf-8")
+    said = validated(wb, path).results.filter(pl.col("category") == "file").sort("row_number")
+    assert [number in message for number, message in zip("678", said["message"], strict=True)] == [True] * 3
+
+
+def test_what_stands_in_a_place_or_a_code_is_not_printed_when_it_is_no_number(wb, tmp_path):
+    path = tmp_path / "export.csv"
+    path.write_text(
+        export(line(), line(code="TEST80010112"), line(lieu="TEST80010112"), line(lieu="Tremplin, Zoé", code="ZOÉ")),
+        "utf-8",
+    )
+    run = validated(wb, path)
+    shown = run.results.write_json() + run.records.write_json()
+    with wb.database.connect() as connection:
+        kept = str(connection.execute(sa.text("SELECT message, details FROM validation_results")).all())
+        counted = str(
+            [connection.execute(sa.text(f"SELECT * FROM {t}")).all() for t in ("rollup_days", "rollup_contexts")]
+        )
+    assert "TEST80010112" not in shown + kept + counted
+    assert "Tremplin" not in kept + counted
+
+
+def test_a_file_that_changes_between_its_mark_and_its_reading_is_refused(wb, file, monkeypatch):
+    monkeypatch.setattr(validation, "sha256_of", lambda _: "0" * 64)
+    with pytest.raises(ExportRefused, match="DL-FILE-006"):
+        validated(wb, file)
+    assert "factures" not in str(find_run(wb, "last").figures["error_message"])
+
+
+def test_the_same_file_given_several_times_at_once_gives_one_run(wb, file):
+    threads = [threading.Thread(target=validate_file, args=(wb, file), kwargs={"run_date": RUN_DATE}) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    assert [run.status for run in list_runs(wb)] == ["completed"]
+
+
+def test_sums_larger_than_any_amount_are_kept(wb, tmp_path):
+    path = tmp_path / "export.csv"
+    path.write_text(
+        export(*(line(facture=f"9{i:08}", prel="99999999,99", date="2026-03-04") for i in range(300))), "utf-8"
+    )
+    assert validated(wb, path).figures["at_risk"] == Decimal("29999999997.00")
 
 
 def test_a_run_tells_its_log_what_happened_without_a_value(wb, file):

@@ -43,6 +43,29 @@ def test_a_line_with_two_errors_counts_once_and_money_is_kept_in_two_sums(counte
     assert (cell["at_risk"], cell["to_repay"], cell["gain"]) == (Decimal("49.15"), Decimal("59.70"), 0)
 
 
+def test_what_is_taken_back_is_neither_at_risk_nor_to_repay():
+    lines = """
+        code  | montant_preliminaire | montant_paye
+        15804 | 49,15                | 49,15
+        15804 | 49,15                | -49,15
+        15804 | -20,00               | 0
+        15804 | 30,00                | 0
+    """
+    figures = totals(prepare(records(lines)), found(*(("A", "error", row) for row in (1, 2, 3, 4))))
+    assert (figures["at_risk"], figures["to_repay"]) == (Decimal("30.00"), Decimal("0.00"))
+
+
+def test_what_is_no_places_number_is_not_kept():
+    lines = """
+        lieu_de_pratique | patient
+        TEST80010112     | P1
+        Chez Zoé         | P2
+        54999            | P3
+    """
+    counted = roll_up(prepare(records(lines)), found(), WANTED, PSEUDONYMS).days.sort("lieu_de_pratique")
+    assert counted.select("lieu_de_pratique", "lines", "patients").rows() == [("", 2, 2), ("54999", 1, 1)]
+
+
 def test_an_invoice_is_clean_when_none_of_its_lines_is_in_error(counted):
     assert counted.days.select(pl.col("invoices", "clean_invoices").sum()).row(0) == (4, 3)
 
