@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 from dashlib import runs, validation
+from dashlib.errors import UsageError
 from dashlib.leases import Told, quiet
 from dashlib.runs import Run
 from dashlib.workbench import Workbench, open_workbench
@@ -15,7 +16,7 @@ def validate(
     path: Path | str,
     *,
     wb: Workbench | None = None,
-    run_date: date | None = None,
+    run_date: date | str | None = None,
     force: bool = False,
     progress: Told = quiet,
 ) -> Run:
@@ -24,15 +25,23 @@ def validate(
     Args:
         path: the export; it is read, not copied and not touched.
         wb: opened if not given.
-        run_date: the day as of which lines are judged; today in Toronto by default.
+        run_date: the day as of which lines are judged, a date or YYYY-MM-DD; today in Toronto by default.
         force: validate again what was validated before.
         progress: is told how far it is (phase, done, of).
 
     Raises:
         ExportRefused: the file cannot be validated; `faults` says why and where.
+        UsageError: DL-RUN-407, the day is none.
     """
-    wb = wb or open_workbench()
-    return runs.find_run(wb, validation.validate_file(wb, Path(path), run_date=run_date, force=force, told=progress))
+    wb, day = wb or open_workbench(), _day(run_date)
+    return runs.find_run(wb, validation.validate_file(wb, Path(path), run_date=day, force=force, told=progress))
+
+
+def _day(given: date | str | None) -> date | None:
+    try:
+        return date.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError:
+        raise UsageError("DL-RUN-407") from None
 
 
 def run(wanted: str | int = "last", *, wb: Workbench | None = None) -> Run:
