@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,9 @@ from typing import Any
 import click
 import polars as pl
 
-from dashlib import database, demo, display, exports, notebook, runs, serve, texts, validation
+from dashlib import database, demo, display, exports, leases, notebook, runs, serve, texts, validation
 from dashlib.database import Database
-from dashlib.errors import DashError, ExportRefused
+from dashlib.errors import DashError, ExportRefused, UsageError
 from dashlib.runs import Run
 from dashlib.settings import Settings, read_settings
 from dashlib.workbench import Workbench, open_workbench
@@ -26,15 +28,26 @@ class Group(click.Group):
     """Turns what the user can mend into its sentence and its own exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        with texts.speaking(ctx.params["lang"]):
+        lang = ctx.params["lang"] = spoken(ctx.params["lang"], ctx.params["env_file"])
+        with texts.speaking(lang):
             try:
                 return super().invoke(ctx)
             except DashError as error:
                 tell(error)
                 ctx.exit(error.exit_code)
             except KeyboardInterrupt:
-                click.echo(texts.text("cli.interrupted", ctx.params["lang"]), err=True)
+                click.echo(texts.text("cli.interrupted", lang), err=True)
                 ctx.exit(130)
+
+
+def spoken(given: texts.Language | None, env_file: Path | None) -> texts.Language:
+    """The language asked for, else the settings' own."""
+    if given is not None or env_file is None:
+        return given or "fr"
+    try:
+        return read_settings(env_file).lang
+    except UsageError:
+        return "fr"  # a command that needs the settings says what is wrong with them
 
 
 class Desk:
@@ -63,6 +76,12 @@ class Desk:
     def run(self, wanted: str) -> Run:
         return runs.find_run(self.open(), wanted)
 
+    def open_with_lost_runs_failed(self) -> Workbench:
+        """The workbench, in which no run whose process was killed is still under way."""
+        wb = self.open()
+        leases.fail_lost_runs(wb.database)
+        return wb
+
 
 def tell(error: DashError) -> None:
     """The error's sentence on stderr, and below it every fault of the file."""
@@ -71,27 +90,40 @@ def tell(error: DashError) -> None:
         click.echo(f"  {exports.said(fault)}", err=True)
 
 
+@contextmanager
+def writing(*files: Path | None) -> Iterator[None]:
+    """What cannot be written is said with its folder."""
+    try:
+        yield
+    except OSError:
+        folders = dict.fromkeys(str(file.absolute().parent) for file in files if file)
+        raise UsageError("DL-OUT-001", folder=", ".join(folders)) from None
+
+
 def as_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def show_frame(rows: pl.DataFrame, lang: str, *, json_lines: bool, limit: int) -> None:
-    """A frame on stdout: a table of the first rows, or all as JSON objects whose keys are the columns, one a line."""
-    if json_lines:
-        click.echo(rows.write_ndjson(), nl=False)
-        return
-    click.echo(display.frame(rows.head(limit), lang))
-    if rows.height > limit:
-        click.echo(texts.plural("cli.more", rows.height - limit, lang), err=True)
+def show_json(rows: pl.DataFrame) -> None:
+    """A frame on stdout as JSON objects whose keys are the columns, one a line."""
+    click.echo(rows.write_ndjson(), nl=False)
 
 
-limit_option = click.option("--limit", default=50, show_default=True, help="Rows of the table.")
+def show_table(rows: pl.DataFrame, lang: str, *, of: int) -> None:
+    """The first rows of so many on stdout, as a table."""
+    click.echo(display.frame(rows, lang))
+    if of > rows.height:
+        click.echo(texts.plural("cli.more", of - rows.height, lang), err=True)
+
+
+SOME = click.IntRange(1, 1_000_000)
+limit_option = click.option("--limit", default=50, show_default=True, type=SOME, help="Rows of the table.")
 json_option = click.option("--json", "json_lines", is_flag=True, help="One JSON object a line, for another program.")
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
-    "--lang", type=click.Choice(texts.LANGUAGES), envvar="DASHLIB_LANG", default="fr", help="Language spoken."
+    "--lang", type=click.Choice(texts.LANGUAGES), envvar="DASHLIB_LANG", help="Language spoken (default: fr)."
 )
 @click.option("--env-file", type=click.Path(path_type=Path), help="Read settings from this file too.")
 @click.version_option(package_name="dashlib")
@@ -136,12 +168,12 @@ def exit_code(run: Run, fail_on: str | None) -> int:
 
 
 @main.command("runs")
-@click.option("--last", default=20, show_default=True, help="How many.")
+@click.option("--last", default=20, show_default=True, type=SOME, help="How many.")
 @json_option
 @click.pass_obj
 def list_runs(desk: Desk, last: int, json_lines: bool) -> None:
     """List the newest runs."""
-    for run in (found := runs.list_runs(desk.open(), last)):
+    for run in (found := runs.list_runs(desk.open_with_lost_runs_failed(), last)):
         if json_lines:
             as_json(run.as_dict())
     if not json_lines:
@@ -154,7 +186,7 @@ def list_runs(desk: Desk, last: int, json_lines: bool) -> None:
 @click.pass_obj
 def show(desk: Desk, run: str, json_lines: bool) -> None:
     """Show what RUN found, in short."""
-    found = desk.run(run)
+    found = runs.find_run(desk.open_with_lost_runs_failed(), run)
     as_json(found.as_dict()) if json_lines else click.echo(display.summary(found, desk.lang))
 
 
@@ -170,14 +202,15 @@ def results(
     desk: Desk, run: str, rule: str | None, severity: str | None, csv_file: Path | None, limit: int, json_lines: bool
 ) -> None:
     """List the results of RUN; patients and doctors are pseudonyms."""
-    found = desk.run(run).results_in(desk.lang)
-    for column, wanted in (("rule_id", rule), ("severity", severity)):
-        found = found.filter(pl.col(column) == wanted) if wanted else found
+    whole, found = json_lines or csv_file is not None, desk.run(run)
+    rows = found.results_in(desk.lang, rule=rule, severity=severity, limit=None if whole else limit)
     if csv_file is not None:
-        click.echo(display.write_csv(found, csv_file, desk.lang), err=True)
+        with writing(csv_file):
+            click.echo(display.write_csv(rows, csv_file, desk.lang), err=True)
+    elif json_lines:
+        show_json(rows)
     else:
-        columns = found.columns if json_lines else display.RESULT_COLUMNS
-        show_frame(found.select(columns), desk.lang, json_lines=json_lines, limit=limit)
+        show_table(rows.select(display.RESULT_COLUMNS), desk.lang, of=found.count_results(rule, severity))
 
 
 @main.command()
@@ -189,7 +222,10 @@ def results(
 def records(desk: Desk, run: str, rejected: bool, limit: int, json_lines: bool) -> None:
     """List the lines of RUN; patients and doctors are pseudonyms."""
     found = desk.run(run)
-    show_frame(found.rejected if rejected else found.records, desk.lang, json_lines=json_lines, limit=limit)
+    read, count = (
+        (found.first_rejected, found.count_rejected) if rejected else (found.first_records, found.count_records)
+    )
+    show_json(read(None)) if json_lines else show_table(read(limit), desk.lang, of=count())
 
 
 @main.command()
@@ -199,7 +235,8 @@ def records(desk: Desk, run: str, rejected: bool, limit: int, json_lines: bool) 
 @click.pass_obj
 def logs(desk: Desk, run: str, limit: int, json_lines: bool) -> None:
     """Tell what happened in RUN."""
-    show_frame(desk.run(run).logs, desk.lang, json_lines=json_lines, limit=limit)
+    found = desk.run(run).logs
+    show_json(found) if json_lines else show_table(found.head(limit), desk.lang, of=found.height)
 
 
 @main.command()
@@ -209,12 +246,15 @@ def logs(desk: Desk, run: str, limit: int, json_lines: bool) -> None:
 def report(desk: Desk, run: str, out: Path | None) -> None:
     """Write the report of RUN: one HTML file that asks nothing of the network."""
     found = desk.run(run)
+    found.require_completed()
     path = notebook.report(found.wb, str(found.id), lang=desk.lang, out=out or Path(f"run-{found.number}.html"))
     click.echo(texts.text("cli.report", desk.lang, path=str(path)))
 
 
 @main.command()
-@click.option("--port", default=8866, show_default=True, help="Where, on this machine only.")
+@click.option(
+    "--port", default=8866, show_default=True, type=click.IntRange(1, 65535), help="Where, on this machine only."
+)
 @click.option("--no-browser", is_flag=True, help="Serve only; open nothing.")
 @click.pass_obj
 def dashboards(desk: Desk, port: int, no_browser: bool) -> None:
@@ -233,15 +273,19 @@ def dashboards(desk: Desk, port: int, no_browser: bool) -> None:
 @click.option("--encoding", type=click.Choice(demo.ENCODINGS), default="utf-8", show_default=True)
 @click.option("--run-date", type=DAY, help="The day it will be judged on (default: today in Toronto).")
 @click.option("--if-missing", is_flag=True, help="Leave a file that is already there as it is.")
+@click.option("--force", is_flag=True, help="Replace a file that is already there.")
 @click.pass_obj
 def demo_data(
-    desk: Desk, /, out: Path, errors: str, run_date: datetime | None, if_missing: bool, **options: Any
+    desk: Desk, /, out: Path, errors: str, run_date: datetime | None, if_missing: bool, force: bool, **options: Any
 ) -> None:
     """Write a synthetic export to OUT: a believable clinic group, and no real person."""
     if if_missing and out.exists():
         return
+    if out.exists() and not force:
+        raise UsageError("DL-OUT-002")
     day = run_date.date() if run_date else None
-    made = demo.write_demo(out, errors=demo.share(errors), run_date=day, **options)
+    with writing(out, options["truth"]):
+        made = demo.write_demo(out, errors=demo.share(errors), run_date=day, **options)
     facts = {"lines": made.rows, "planted": made.planted, "day": texts.day(made.run_date)}
     click.echo(texts.text("cli.demo", desk.lang, path=str(out), **facts), err=True)
 

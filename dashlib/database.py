@@ -22,7 +22,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from dashlib.embedded import APP, DATABASE, OWNER, Cluster, find_programs
-from dashlib.errors import DatabaseUnavailable
+from dashlib.errors import DatabaseUnavailable, UsageError
 from dashlib.resources import folder
 from dashlib.settings import Settings
 
@@ -96,9 +96,13 @@ class Database:
         url = self.settings.database_url.get_secret_value() if self.settings.database_url else ""
         try:
             # Addresses made for SQLAlchemy name the driver; libpq does not know it.
-            return make_conninfo(re.sub(r"^postgres(ql)?(\+\w+)?:", "postgresql:", url), connect_timeout=5)
+            login = make_conninfo(re.sub(r"^postgres(ql)?(\+\w+)?:", "postgresql:", url), connect_timeout=5)
         except psycopg.Error:
             raise DatabaseUnavailable("DL-DB-007") from None
+        # A password with a raw @ or / in it spills into what follows, which messages show.
+        if any("@" in str(conninfo_to_dict(login).get(part, "")) for part in ("host", "port", "dbname")):
+            raise DatabaseUnavailable("DL-DB-007")
+        return login
 
     def open(self, role: str | None) -> psycopg.Connection:
         """A new connection in `role`; without one, as whoever logs in."""
@@ -216,6 +220,7 @@ def migrate(database: Database, revision: str = "head", *, backup: bool = True) 
     Raises:
         DatabaseUnavailable: DL-DB-006, roles are missing and the login may not make them; DL-DB-008, there is no
             backup, and so nothing was changed.
+        UsageError: DL-DB-016, there is no such migration.
     """
     if not database.cluster:
         _make_roles(database)
@@ -266,10 +271,16 @@ def back_up(database: Database) -> Path:
 
 def _move(database: Database, verb: str, revision: str, *, backup: bool) -> Path | None:
     from alembic import command
+    from alembic.util import CommandError
 
     kept = back_up(database) if backup and database.revision() != revision and _holds_data(database) else None
-    with _alembic(database) as config:
-        getattr(command, verb)(config, revision)
+    try:
+        with _alembic(database) as config:
+            getattr(command, verb)(config, revision)
+    except CommandError:
+        if kept:
+            kept.unlink()  # nothing was changed that it could bring back
+        raise UsageError("DL-DB-016", revision=revision) from None
     return kept
 
 

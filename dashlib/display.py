@@ -1,8 +1,9 @@
 """What the command line shows: a run's summary, tables of text, and how far a run is."""
 
+import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +14,8 @@ import click
 import polars as pl
 
 from dashlib import texts
+from dashlib.errors import Fact, Fault
+from dashlib.exports import facts_of
 from dashlib.leases import Told
 from dashlib.runs import Run
 
@@ -72,9 +75,38 @@ def _head(run: Run, lang: str) -> str:
 def _ended(run: Run, lang: str) -> list[str]:
     figures = run.figures
     if run.status != "completed":
-        return [texts.text(f"run.{run.status}", lang, reason=texts.error(figures["error_code"] or "", {}, lang))]
+        return [texts.text(f"run.{run.status}", lang, reason=_reason(run, lang)), *_faults(run, lang)]
     rejected = figures["rejected_count"] or 0
     return [texts.plural("run.rejected", rejected, lang, run=str(run.number))] if rejected else []
+
+
+def _reason(run: Run, lang: str) -> str:
+    """Why it failed, without holes: as it was said in French, unless all that the other language says is known."""
+    code, kept = run.figures["error_code"] or "", run.figures["error_message"]
+    facts = {"file": run.figures["file"]}
+    for fault in run.faults[:1]:
+        facts |= facts_of(fault)
+    return kept if kept and (lang == "fr" or not _all_known(code, facts, lang)) else texts.error(code, facts, lang)
+
+
+def _faults(run: Run, lang: str) -> list[str]:
+    """What else is wrong with its file, a sentence each; where a sentence would have holes, the code and the lines."""
+    said = []
+    for fault in run.faults[1:]:  # the first is the reason itself
+        facts = facts_of(fault)
+        known = _all_known(fault.code, facts, lang)
+        said.append(f"  {texts.error(fault.code, facts, lang) if known else _bare(fault, lang)}")
+    return said
+
+
+def _bare(fault: Fault, lang: str) -> str:
+    facts = facts_of(fault)
+    return texts.text("fault.bare", lang, code=fault.code, lines=facts["lines"]) if fault.lines else fault.code
+
+
+def _all_known(code: str, facts: Mapping[str, Fact], lang: str) -> bool:
+    """Whether all that the sentence of a code says is at hand."""
+    return set(re.findall(r"\{(\w+)", texts.words(lang).get(code, ""))) <= facts.keys()
 
 
 def _severities(figures: dict[str, Any], touched: int, lang: str) -> list[str]:
@@ -95,7 +127,8 @@ def _severities(figures: dict[str, Any], touched: int, lang: str) -> list[str]:
 
 
 def _top(run: Run, lang: str, rules: int = 8) -> list[str]:
-    top = run.summary.head(rules)
+    reported = run.summary
+    top = reported.head(rules)
     if top.is_empty():
         return [texts.plural("run.good", run.figures["record_count"], lang)]
     columns = [texts.text(f"column.{name}", lang) for name in ("rule", "results", "amount")]
@@ -103,7 +136,9 @@ def _top(run: Run, lang: str, rules: int = 8) -> list[str]:
         [f"{GLYPHS[severity]} {rule}", texts.integer(results, lang), texts.money(amount, lang)]
         for rule, severity, results, amount in top.select("rule_id", "severity", "results", "amount").iter_rows()
     ]
-    return table(columns, rows, right=(1, 2), indent="  ")
+    more = reported.height - top.height
+    rest = [f"  {texts.plural('rules.more', more, lang)}"] if more else []
+    return [*table(columns, rows, right=(1, 2), indent="  "), *rest]
 
 
 RESULT_COLUMNS = (
@@ -153,7 +188,9 @@ def write_csv(rows: pl.DataFrame, path: Path, lang: str) -> str:
     text = pl.col(pl.String)
     risky = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
     harmless = pl.when(risky).then("'" + text).otherwise(text).name.keep()
-    rows.with_columns(related).with_columns(harmless).write_csv(path, separator=";", include_bom=True)
+    path.touch(mode=0o600)
+    written = rows.with_columns(related).with_columns(harmless)
+    written.write_csv(path, separator=";", include_bom=True, decimal_comma=lang == "fr")
     return texts.text("cli.csv", lang, rows=rows.height, path=str(path))
 
 

@@ -117,7 +117,8 @@ class Cluster:
 
         Raises:
             DatabaseUnavailable: DL-DB-010, it did not start (its log says why); DL-DB-011, the folder is another
-                user's; DL-DB-012, there are no programs of PostgreSQL; DL-DB-013, root found no user to run it as.
+                user's; DL-DB-012, there are no programs of PostgreSQL; DL-DB-013, root found no user to run it as;
+                DL-DB-014, the folder cannot be made or written; DL-DB-015, the programs are not where they should be.
         """
         try:
             if not self.home.is_dir():
@@ -129,6 +130,8 @@ class Cluster:
                     self._start()
         except PermissionError:
             raise DatabaseUnavailable("DL-DB-011", path=str(self.folder)) from None
+        except OSError:
+            raise DatabaseUnavailable("DL-DB-014", path=str(self.home)) from None
 
     def stop(self) -> bool:
         """Stops the server, breaking off what it is asked just now. False when it was not running."""
@@ -223,6 +226,8 @@ class Cluster:
     ) -> subprocess.CompletedProcess[str]:
         """Runs a program of PostgreSQL as the service user; what `must` succeed is named in the log."""
         user = service_user()
+        if shutil.which(program, path=self._bin) is None:
+            raise DatabaseUnavailable("DL-DB-015", path=str(self._bin))
         done = subprocess.run(
             [self._bin / program, *arguments],
             input=text,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from dashlib import texts
 from dashlib.database import Database
 from dashlib.errors import DatabaseUnavailable
 from dashlib.schema import RunLease, ValidationRun
@@ -113,6 +114,7 @@ def new_holder() -> str:
 
 def fail_lost_runs(database: Database) -> int:
     """Fails the runs whose holder was not heard of for a lease's time; nothing of theirs was ever committed."""
+    ended = {"status": "failed", "error_code": "DL-RUN-LOST", "error_message": texts.error("DL-RUN-LOST", {}, "fr")}
     with database.connect() as connection:
         heard_of = sa.exists().where(
             RunLease.validation_run_id == ValidationRun.id,
@@ -122,7 +124,7 @@ def fail_lost_runs(database: Database) -> int:
             connection.execute(
                 sa.update(ValidationRun)
                 .where(ValidationRun.status.in_(("pending", "processing")), ~heard_of)
-                .values(status="failed", error_code="DL-RUN-LOST", completed_at=sa.func.now())
+                .values(**ended, completed_at=sa.func.now())
                 .returning(ValidationRun.id)
             )
             .scalars()

@@ -119,6 +119,7 @@ def _fault(fault: Fault) -> dict[str, Any]:
         "lines": list(fault.lines),
         "count": fault.count,
         "column": fault.column,
+        "facts": fault.facts,
     }
 
 

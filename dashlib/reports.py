@@ -82,6 +82,8 @@ class Report:
         run = metrics.run_summary(self.wb, self.run_id)
         if run is None:
             raise NotFound("DL-RUN-404")
+        if run["status"] != "completed":
+            raise NotFound("DL-RUN-406", run=str(run["number"]))
         return run
 
     def _lead(self) -> str:

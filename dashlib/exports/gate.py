@@ -69,8 +69,9 @@ def _open(path: Path) -> int:
 
 
 def shown_name(path: Path) -> str:
-    """The name of a file as a message may show it: short, and without a health insurance number."""
-    name = re.sub(r"[A-Za-z]{4}[\dxX*]{4}\d{4}", "…", path.name or str(path))
+    """The name of a file as a message may show it: short, printable, and without a health insurance number."""
+    printable = "".join(c if c.isprintable() else "…" for c in path.name or str(path))
+    name = re.sub(r"[A-Za-z]{4}[\dxX*]{4}\d{4}", "…", printable)
     return name if len(name) <= 80 else f"{name[:79]}…"
 
 

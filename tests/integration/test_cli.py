@@ -2,9 +2,14 @@ import json
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from dashlib import cli
+from dashlib.errors import NotFound
+from dashlib.reports import Report
+from dashlib.runs import find_run
+from dashlib.schema import ValidationRun
 from tests.exports import HEADER, export, line
 
 pytestmark = pytest.mark.database
@@ -143,3 +148,142 @@ def test_formulas_in_an_exported_cell_are_made_text(run, tmp_path):
     write_csv(pl.DataFrame({"message": ["=1+1", " ＝1", "'@x", "-49,15", "plain"]}), tmp_path / "x.csv", "fr")
     written = pl.read_csv(tmp_path / "x.csv", separator=";")["message"].to_list()
     assert written == ["'=1+1", "' ＝1", "''@x", "-49,15", "plain"]
+
+
+def stop_working(wb, **figures):
+    with wb.database.connect() as connection:
+        connection.execute(sa.update(ValidationRun).values(status="processing", **figures))
+
+
+def test_a_run_that_is_not_completed_has_no_report(run, file, wb):
+    run("validate", "--run-date", "2025-03-31", file)
+    stop_working(wb)
+    done = run("report", "1")
+    assert done.exit_code == 8
+    assert "DL-RUN-406\u00a0: L'exécution 1 n'est pas terminée" in done.stderr
+
+
+def test_the_sections_of_a_report_are_refused_too(run, file, wb):
+    run("validate", "--run-date", "2025-03-31", file)
+    stop_working(wb)
+    with pytest.raises(NotFound, match="DL-RUN-406"):
+        _ = Report(wb, str(find_run(wb, 1).id)).summary
+
+
+def test_a_card_number_in_the_name_of_a_file_is_shown_nowhere(run, tmp_path):
+    path = tmp_path / f"fact {NAM}\x1b[31m.csv"
+    path.write_text(export(line()))
+    for command in (("validate", path), ("runs",), ("runs", "--json"), ("show", "1"), ("show", "1", "--json")):
+        done = run(*command)
+        assert "fact …" in done.stdout
+        assert NAM not in done.output
+        assert "\x1b" not in done.output
+
+
+def test_a_failed_run_says_why_in_whole_and_where(run, tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(export(line(), line()).replace(HEADER, HEADER.replace("Code", "Kode")).encode())
+    told = run("validate", path).stderr.splitlines()
+    shown = run("show", "1").stdout.splitlines()
+    assert shown[1] == told[0].replace("✕ ", "✕ Échec : ")
+    assert len(shown) == len(told) + 1
+    assert "…" not in shown[1]
+
+
+def test_a_failed_run_is_not_told_with_holes_in_english(run, wb, tmp_path):
+    (tmp_path / "bad.csv").write_text(export(*(line(date="2025-02-30") for _ in range(12))))
+    run("validate", tmp_path / "bad.csv")
+    said = run("--lang", "en", "show", "1").stdout.splitlines()[1]
+    assert said.startswith("✕ Failed: DL-FILE-001")
+    assert "…" not in said
+    assert "12" in said
+
+
+def test_every_fault_of_a_failed_run_is_shown_with_its_lines(run, wb, tmp_path):
+    (tmp_path / "bad.csv").write_text(export(*(line(date="2025-02-30") for _ in range(12))))
+    run("validate", tmp_path / "bad.csv")
+    assert (
+        "DL-DATE-002: Impossible date, column Date de Service, line 2, 3, 4" in run("--lang", "en", "show", "1").stdout
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("runs", "--last", "0"),
+        ("results", "last", "--limit", "0"),
+        ("records", "last", "--limit", "-1"),
+        ("dashboards", "--port", "70000"),
+        ("db", "migrate", "--to", "nope"),
+        ("db", "downgrade", "nope"),
+        ("results", "last", "--csv", "/dev/null/x.csv"),
+        ("demo-data", "/dev/null/x.csv"),
+    ],
+)
+def test_what_cannot_be_asked_for_returns_2_and_a_sentence(run, file, wb, monkeypatch, command):
+    monkeypatch.setattr(cli.database, "open_database", lambda *_, **__: wb.database)
+    run("validate", "--run-date", "2025-03-31", file)
+    done = run(*command)
+    assert done.exit_code == 2
+    assert done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named(run, file):
+    run("validate", "--run-date", "2025-03-31", file)
+    for command in (("results", "last", "--csv"), ("demo-data",)):
+        assert "/dev/null/there" in run(*command, "/dev/null/there/x.csv").stderr
+
+
+def test_a_run_that_was_killed_is_not_shown_as_under_way(run, file, wb):
+    for command in (("runs",), ("show", "1")):
+        run("validate", "--run-date", "2025-03-31", file)
+        stop_working(wb)
+        done = run(*command)
+        assert "en cours" not in done.stdout.lower()
+        assert "échou" in done.stdout or "ne répond plus" in done.stdout
+
+
+def test_the_language_of_the_settings_file_is_spoken(run, file, tmp_path):
+    (tmp_path / "settings").write_text("DASHLIB_LANG=en\n")
+    assert "No run yet" in run("--env-file", tmp_path / "settings", "runs").stdout
+    assert "Aucune" in run("--env-file", tmp_path / "settings", "--lang", "fr", "runs").stdout
+
+
+def test_rejected_lines_are_explained_in_english_when_asked(run, tmp_path):
+    path = tmp_path / "some.csv"
+    path.write_text(export(line(), line(facture="900000002", debut="10:00"), line(date="2025-02-30")))
+    run("validate", "--run-date", "2025-03-31", path)
+    done = run("--lang", "en", "results", "last", "--rule", "DL-DATE-002", "--json")
+    assert json.loads(done.stdout)["message"].startswith(
+        "DL-DATE-002: Impossible date, column Date de Service, line 4."
+    )
+
+
+def test_results_are_counted_beyond_the_limit(run, file):
+    run("validate", "--run-date", "2025-03-31", file)
+    every = run("results", "last", "--json").stdout.splitlines()
+    done = run("results", "last", "--limit", "1")
+    assert len(done.stdout.splitlines()) == 2
+    assert f"et {len(every) - 1} autre" in done.stderr
+    assert run("results", "last", "--severity", "error", "--limit", "1").stderr == ""
+
+
+def test_a_number_of_run_beyond_all_numbers_is_none(run, file):
+    for wanted in ("9" * 30, "last~" + "9" * 30, "abc%", "____"):
+        assert run("show", wanted).exit_code == 8
+
+
+def test_demo_data_does_not_replace_a_file_unless_told_to(run, file):
+    before = file.read_bytes()
+    done = run("demo-data", "--rows", "5", file)
+    assert (done.exit_code, file.read_bytes()) == (2, before)
+    assert "DL-OUT-002" in done.stderr
+    assert run("demo-data", "--rows", "5", "--force", file).exit_code == 0
+    assert file.read_bytes() != before
+
+
+def test_a_csv_of_results_is_for_its_owner_and_has_amounts_as_french_spreadsheets_read_them(run, file, tmp_path):
+    run("validate", "--run-date", "2025-03-31", file)
+    run("results", "last", "--csv", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").stat().st_mode & 0o777 == 0o600
+    assert ";49,15;" in (tmp_path / "out.csv").read_text("utf-8-sig")

