@@ -25,6 +25,7 @@ from dashlib.workbench import Workbench
 CELL = ("date_de_service", "doctor", "lieu_de_pratique")
 COUNTS = ("lines", "lines_in_error", "lines_in_warning", "invoices", "clean_invoices", "at_risk", "to_repay", "gain")
 LINES_SHOWN = 12
+LEAST_TO_COMPARE = 10  # times: a period is not compared with one of less than a tenth of its lines
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,17 @@ def error_facts(wb: Workbench, scope: Scope, *, severity: str | None, lang: str)
     days, earlier = (error_days(wb, part, severity=looked_at) for part in (scope, scope.before))
     seen, seen_before = (doctor_days(wb, part) for part in (scope, scope.before))
     extent = _extent(wb, scope)
+    comparable = int(earlier["lines"].sum()) * LEAST_TO_COMPARE > int(days["lines"].sum())
     return ErrorFacts(
         since=scope.since,
         until=scope.until,
         severity=looked_at,
         days=days,
         now=Figures.of(days),
-        before=Figures.of(earlier) if earlier["lines"].sum() else None,
+        before=Figures.of(earlier) if comparable else None,
         rules=rules_by_stake(wb, scope, severity=severity, lang=lang),
         seen=seen,
-        seen_before=seen_before,
+        seen_before=seen_before if comparable else seen_before.clear(),
         places=extent["places"],
         doctors=extent["doctors"],
     )

@@ -136,6 +136,16 @@ def test_the_facts_of_a_page_compare_with_the_equal_period_before(wb, two_runs):
     assert (facts.places, facts.doctors) == (2, 2)
 
 
+def test_a_period_is_not_compared_with_one_of_hardly_a_line(wb, two_runs):
+    late = """
+        date_de_service | doctor | lieu_de_pratique | lines | lines_in_error | invoices | clean_invoices | at_risk | patients
+        2025-05-20      | M3     | 54321            | 5     | 5              | 5        | 0              | 100.00  | 5
+    """
+    with wb.database.connect() as connection:
+        seed.days(connection, seed.run(connection, wb.viewer.id), late)
+    assert metrics.error_facts(wb, JUNE, severity=None, lang="fr").before is None
+
+
 def test_a_first_period_has_none_before(wb, two_runs):
     assert metrics.error_facts(wb, JUNE, severity=None, lang="fr").before is None
 
