@@ -42,7 +42,7 @@ check: .venv/installed ## formatting, lint, types, floors and the fast tests
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/pytest -q -m "not (database or notebooks or browser or slow)"
+	@$(BIN)/pytest -q --numprocesses auto -m "not (database or notebooks or browser or slow)"
 
 test: check ## everything: also PostgreSQL, kernels and the browser
 	@tests/install-browser
