@@ -144,3 +144,15 @@ def test_a_page_of_another_site_that_takes_our_address_is_refused(visit, chromiu
     context = chromium.new_context(extra_http_headers={"Host": "elsewhere.example"})
     assert context.request.get(dashboard).status == 403
     context.close()
+
+
+def test_a_chart_drawn_before_its_card_has_a_width_gets_one(visit, dashboard):
+    page = live(visit(dashboard))
+    page.evaluate("""() => {
+        const chart = document.querySelector('.d-live .vega-embed svg.marks');
+        chart.setAttribute('width', '0');
+    }""")
+    page.wait_for_function(
+        "() => Number(document.querySelector('.d-live .vega-embed svg.marks').getAttribute('width')) > 300",
+        timeout=10_000,
+    )
