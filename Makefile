@@ -44,7 +44,8 @@ check: .venv/installed ## formatting, lint, types, floors and the fast tests
 	@$(BIN)/lint-imports
 	@$(BIN)/pytest -q --numprocesses auto -m "not (database or notebooks or browser or slow)"
 
-test: check ## everything: also PostgreSQL, kernels and the browser
+test: check ## everything: also PostgreSQL, Redis, kernels, the browser, and many more drawn files
+	@$(BIN)/pytest -q --numprocesses auto --hypothesis-profile thorough tests/property
 	@tests/install-browser
 	@$(BIN)/pytest -q -m "database or notebooks or browser or slow"
 
@@ -52,6 +53,7 @@ bench: .venv/installed ## how fast, as ratios to the floor; figures in build/ben
 	@$(BIN)/python -m tests.bench
 
 lab: .venv/installed ## the notebooks in JupyterLab
+	@-$(BIN)/dashlib cache warm >/dev/null
 	@$(BIN)/jupyter lab --notebook-dir notebooks
 
 dashboards: .venv/installed ## the dashboards in the browser

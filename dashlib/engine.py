@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
 from dashlib.rules import Rule
+from dashlib.rules.advice import REPORTED, Earlier, Opportunity
+from dashlib.rules.advice_office import OF_FEES
 from dashlib.rules.base import FACTS, Case, Condition, Plan, Reference
+from dashlib.rules.opportunities import advise
 
-VERSION = "1"
+VERSION = "2"
 """Raised whenever the same lines and rules would give other results."""
 
 # Polars collects in its streaming engine by default, which loses order and, in 2.1, panics on a frame of many chunks.
@@ -31,14 +34,59 @@ class Findings:
 
 
 def find_results(lines: pl.DataFrame, rules: Sequence[Rule], ref: Reference) -> Findings:
-    """Judges `lines` (of `records.prepare`) by those of `rules` that are enabled and active."""
+    """Judges `lines` (of `records.prepare`) by those of `rules` that are enabled and active.
+
+    Advice comes in a second round, when it is known what the other rules report. It may ask what a rule says that does
+    not run itself: such a rule is looked for among all of `rules`.
+    """
     running = [rule for rule in rules if rule.enabled and rule.active]
     lines = lines.rechunk()
-    plans = list(_plans(running, lines.lazy(), ref))
-    collected = pl.collect_all([*(p.results for p in plans), *(p.counts for p in plans)], engine=ENGINE)
-    found, counted = collected[: len(plans)], collected[len(plans) :]
+    cases = cases_of(running, ref)
+    advice: list[Case[Any]] = [case for case in cases if isinstance(case.condition, Opportunity)]
+    found, counted = _collect(
+        _plans([case for case in cases if not isinstance(case.condition, Opportunity)], lines.lazy(), ref)
+    )
+    if advice:
+        earlier = _earlier(advice, found, running, rules, ref)
+        more_found, more_counted = _collect(advise(advice, lines.lazy(), ref, earlier))
+        found, counted = found + more_found, counted + more_counted
     results = _without_repeats(_complete(found, running, lines), running)
     return Findings(results, _count(counted, results, running))
+
+
+def _collect(plans: Iterable[Plan]) -> tuple[list[pl.DataFrame], list[pl.DataFrame]]:
+    """The results and the counts of some plans, all worked out together."""
+    plans = list(plans)
+    collected = pl.collect_all([*(p.results for p in plans), *(p.counts for p in plans)], engine=ENGINE)
+    return collected[: len(plans)], collected[len(plans) :]
+
+
+def _earlier(
+    advice: Sequence[Case[Opportunity]],
+    found: Iterable[pl.DataFrame],
+    running: Sequence[Rule],
+    rules: Sequence[Rule],
+    ref: Reference,
+) -> Earlier:
+    """What advice may ask: what rules on office fees, and those that it names, report, and what the named ones say."""
+    named = frozenset[str]().union(*(case.condition.asks for case in advice))
+    asked = {rule.name for rule in running if rule.category == OF_FEES or rule.name in named}
+    silencing = frozenset[str]().union(*(rule.condition.unless_rules for rule in running if rule.name in asked))
+    heard = [(n, r.name, r.category, r.severity) for n, r in enumerate(running) if r.name in asked | silencing]
+    of_rule = pl.DataFrame(
+        heard, {"rule": pl.UInt16, "rule_id": pl.String, "category": pl.String, "declared": pl.String}, orient="row"
+    )
+    said = {"rule": pl.UInt16, "row_number": pl.Int64, "severity": pl.String}
+    of_some = [
+        frame.select(pl.col(c).cast(t) for c, t in said.items() if c in frame.columns).join(of_rule, on="rule")
+        for frame in found
+    ]
+    empty = pl.DataFrame(schema=said).join(of_rule, on="rule")
+    results = pl.concat([empty, *of_some], how="diagonal").with_columns(
+        pl.col("severity").fill_null(pl.col("declared"))
+    )
+    reported = _without_repeats(results, running).filter(pl.col("rule_id").is_in(sorted(asked))).select(*REPORTED)
+    return Earlier(reported, {c.name: c for c in cases_of([rule for rule in rules if rule.name in named], ref)})
 
 
 def cases_of(rules: Sequence[Rule], ref: Reference) -> list[Case[Condition]]:
@@ -49,15 +97,16 @@ def cases_of(rules: Sequence[Rule], ref: Reference) -> list[Case[Condition]]:
         codes = frozenset(condition.codes)
         if condition.code_groups is not None:
             codes |= condition.code_groups.resolve(ref.codes)
-            if not codes:
+            # Advice can name codes by parameters of its own.
+            if not codes and not isinstance(condition, Opportunity):
                 continue
         cases.append(Case(number, rule.name, condition, codes, rule.threshold, rule.valid_from, rule.valid_to))
     return cases
 
 
-def _plans(rules: Sequence[Rule], lines: pl.LazyFrame, ref: Reference) -> Iterator[Plan]:
-    cases = sorted(cases_of(rules, ref), key=lambda case: (case.condition.type, case.rule))
-    for _, group in groupby(cases, key=lambda case: case.condition.type):
+def _plans(cases: Sequence[Case[Condition]], lines: pl.LazyFrame, ref: Reference) -> Iterator[Plan]:
+    ordered = sorted(cases, key=lambda case: (case.condition.type, case.rule))
+    for _, group in groupby(ordered, key=lambda case: case.condition.type):
         alike = list(group)
         yield from type(alike[0].condition).compile(alike, lines, ref)
 
@@ -77,20 +126,15 @@ def _complete(found: Iterable[pl.DataFrame], rules: Sequence[Rule], lines: pl.Da
         [empty, *(frame.select(pl.col(c).cast(own[c]) for c in frame.columns) for frame in found)], how="diagonal"
     )
     of_rule = pl.DataFrame(
-        [(i, r.name, r.version, r.category, r.severity) for i, r in enumerate(rules)],
-        schema={
-            "rule": pl.UInt16,
-            "rule_id": pl.String,
-            "rule_version": pl.Int64,
-            "category": pl.String,
-            "declared": pl.String,
-        },
+        [(r.name, r.version, _category(r), r.severity) for r in rules],
+        schema={"rule_id": pl.String, "rule_version": pl.Int64, "category": pl.String, "declared": pl.String},
         orient="row",
     )
-    amounts = lines.select("row_number", "prel_cents")
     return (
-        results.join(of_rule, on="rule")
-        .join(amounts, on="row_number")
+        # Columns are laid beside the results, not joined to them: a join would copy all the facts.
+        results.with_columns(
+            *of_rule.select(pl.all().gather(results["rule"])), _preliminary(results["row_number"], lines)
+        )
         .with_columns(
             severity=pl.coalesce("severity", "declared"),
             amount=pl.coalesce("amount_cents", "prel_cents", 0).cast(pl.Decimal(12, 2)) / 100,
@@ -98,6 +142,17 @@ def _complete(found: Iterable[pl.DataFrame], rules: Sequence[Rule], lines: pl.Da
         .sort("row_number", "rule")
         .drop("rule", "declared", "amount_cents", "prel_cents")
     )
+
+
+def _preliminary(row_numbers: pl.Series, lines: pl.DataFrame) -> pl.Series:
+    """What these lines bill, in cents."""
+    few = lines.select("row_number", "prel_cents").filter(pl.col("row_number").is_in(row_numbers.unique().implode()))
+    return row_numbers.to_frame().join(few, on="row_number", how="left", maintain_order="left")["prel_cents"]
+
+
+def _category(rule: Rule) -> str:
+    """Advice is told apart by its category, whatever it is about: its amounts are gains."""
+    return "opportunity" if isinstance(rule.condition, Opportunity) else rule.category
 
 
 def _without_repeats(results: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:

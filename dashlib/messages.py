@@ -1,18 +1,22 @@
 """The sentence of a result, made from its rule's own words and what the rule counted. Pure; no identity in it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
 from dashlib import texts
 from dashlib.rules import Rule
 from dashlib.rules.base import FACTS
+from dashlib.rules.restrictions import WEEK
 
 # What may be printed of an exported cell: a short code, and nothing in the form of a health card.
 HARMLESS = r"^[#A-Z0-9_:.]{1,12}$"
 MASKED = "***"
 EXPORTED = ("value", "code", "debut", "fin", "establishment", "invoice", "other", "other_debut")
+MONEY = ("amount", *(name.removesuffix("_cents") for name in FACTS if name.endswith("_cents")))
+COUNTED = tuple(dict.fromkeys(name.removesuffix("_cents") for name in FACTS))
+"""What rules tell of their counting, as messages name it."""
 CARD = r"^([A-Z]{4}[0-9X*]{8}|[0-9]{12})$"
 
 
@@ -44,16 +48,21 @@ def with_facts(results: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _words(results: pl.DataFrame) -> list[pl.Expr]:
-    counted = [pl.col(name) for name in FACTS if not name.endswith("_cents") and name not in EXPORTED]
+    counted = [pl.col(name) for name in FACTS if name.removesuffix("_cents") not in (*MONEY, *EXPORTED)]
     return [
         *counted,
         *(_harmless(name) for name in EXPORTED),
-        (pl.col("total_cents").cast(pl.Decimal(12, 2)) / 100).alias("total"),
-        (pl.col("max_cents").cast(pl.Decimal(12, 2)) / 100).alias("max_amount"),
+        *(_money(name) for name in MONEY if name != "amount"),
         pl.col("date_service").alias("date"),
         pl.col("date_service").dt.year().alias("year"),
         *(pl.col(name) for name in ("place", "amount")),
     ]
+
+
+def _money(name: str) -> pl.Expr:
+    """CAD with its cents, where the fact is money; else the plain number of that name, if there is one."""
+    cad = (pl.col(f"{name}_cents").cast(pl.Decimal(12, 2)) / 100).cast(pl.String)
+    return (pl.coalesce(cad, pl.col(name).cast(pl.String)) if name in FACTS else cad).alias(name)
 
 
 def _harmless(name: str) -> pl.Expr:
@@ -82,13 +91,17 @@ def messages(results: pl.DataFrame, rules: Sequence[Rule], lang: str) -> pl.Seri
 
 
 def details(results: pl.DataFrame, rules: Sequence[Rule]) -> pl.Series:
-    """For each result the facts that its rule's messages use, as JSON: what other languages are made from."""
+    """For each result, as JSON, what its rule counted and the facts that its messages use.
+
+    Other languages are made from them, and the arithmetic of a *why*.
+    """
     by_rule = {rule.name: rule for rule in rules}
     numbered = results.select("rule_id", "words").with_row_index("at").unnest("words")
     parts = []
     for (name,), part in numbered.partition_by("rule_id", as_dict=True).items():
-        used = sorted(_used(by_rule.get(name)) & set(part.columns)) or ["code"]
-        parts.append(part.select("at", details=pl.struct(pl.col(used).cast(pl.String)).struct.json_encode()))
+        told = _used(by_rule.get(name)) | {fact for fact in COUNTED if part[fact].null_count() < part.height}
+        facts = sorted(told & set(part.columns)) or ["code"]
+        parts.append(part.select("at", details=pl.struct(pl.col(facts).cast(pl.String)).struct.json_encode()))
     empty = pl.DataFrame(schema={"at": pl.UInt32, "details": pl.String})
     return pl.concat([empty, *parts]).sort("at")["details"]
 
@@ -114,6 +127,12 @@ def translated(results: pl.DataFrame, rules: Sequence[Rule], lang: str) -> pl.Se
     return pl.concat(parts).sort("at")["message"]
 
 
+def filled(template: str, facts: Mapping[str, str | None], lang: str) -> str:
+    """One sentence of a rule about one result, from its kept facts."""
+    part = pl.DataFrame([facts], schema=dict.fromkeys(facts, pl.String))
+    return str(part.select(_sentence(template, part, lang)).item())
+
+
 def _used(rule: Rule | None) -> set[str]:
     """Words of a rule's messages, and `reason`, which tells which of its demands was not met."""
     every = (*rule.message.values(), *rule.solution.values()) if rule else ()
@@ -122,7 +141,7 @@ def _used(rule: Rule | None) -> set[str]:
 
 def _template(rule: Rule | None, lang: str) -> str:
     if rule is None or not rule.message:
-        return texts.text("result.plain", lang)
+        return texts.words(lang)["result.plain"]  # a template: its words are filled in line by line
     return rule.message.get(lang) or next(iter(rule.message.values()))
 
 
@@ -138,8 +157,48 @@ def _said(word: str, schema: pl.Schema, lang: str) -> pl.Expr:
     if word not in schema:
         return pl.lit("—")
     said = pl.col(word).cast(pl.String)
-    if schema[word].is_decimal() and lang == "fr":
+    if word in MONEY and lang == "fr":
         said = said.str.replace(".", ",", literal=True)
     if word in EXPORTED:
         said = said.replace(MASKED, texts.text("result.masked", lang))
+    if word in TRANSLATED:
+        said = TRANSLATED[word](said, lang)
     return said.fill_null("—")
+
+
+def _alternatives(said: pl.Expr, lang: str) -> pl.Expr:
+    """15317 / 15318 as 15317 ou 15318."""
+    return said.str.replace_all(" / ", texts.text("fact.or", lang), literal=True)
+
+
+def _window(said: pl.Expr, lang: str) -> pl.Expr:
+    """mon–fri 08:00–18:00 as lun.–ven. 08:00–18:00."""
+    words = {word: texts.text(f"fact.window.{word}", lang) for word in (*WEEK, "holidays", "not")}
+    return _alternatives(said.str.replace_many(words), lang)
+
+
+def _place(said: pl.Expr, lang: str) -> pl.Expr:
+    return said.replace({place: texts.text(f"fact.place.{place}", lang) for place in ("cabinet", "etablissement")})
+
+
+def _ages(said: pl.Expr, lang: str) -> pl.Expr:
+    """≥ 80y as 80 ans ou plus; a number without such a unit is left as it is."""
+    for sign, bound in (("≥", "least"), ("≤", "most"), ("<", "under")):
+        said = said.str.replace_all(rf"{sign} (\d+[ymd])\b", texts.text(f"fact.range.{bound}", lang, age="${1}"))
+    for unit in "ymd":
+        for few in (0, 1):
+            said = said.str.replace_all(rf"\b{few}{unit}\b", texts.plural(f"fact.age.{unit}", few, lang))
+        said = said.str.replace_all(rf"(\d+){unit}\b", texts.text(f"fact.age.{unit}.other", lang, n="${1}"))
+    return said
+
+
+# Facts that are not words: how a reader's language says them.
+TRANSLATED = {
+    "missing": _alternatives,
+    "codes": _alternatives,
+    "suggested": _alternatives,
+    "window": _window,
+    "place": _place,
+    "age": _ages,
+    "range": _ages,
+}

@@ -71,7 +71,8 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
         `contexts` str, normalised tokens as |G160|AR|, null where there is none;
         `debut_min`, `fin_min` i64, minutes after midnight, null where absent or unreadable (24:00 only as an end);
         `age_months` i64, completed at the service, null where the NAM is masked, malformed or impossible (its years
-        are // 12); `prel_cents`, `paid_cents` i64; `is_paid` bool, a positive paid amount;
+        are // 12); `born_month`, `born_day` i64, what `age_days` asks beside it; `prel_cents`, `paid_cents` i64;
+        `is_paid` bool, a positive paid amount;
         `doctor_key`, `patient_key`, `lieu_key`, `day_key` i64, dense numbers to group by;
         `doctor_day`, `patient_day`, `patient_doctor`, `patient_doctor_day` i64, the same for groups, null where a part
         is null (such lines belong to no group); `time_no`, `order_no` i64, unique, in order of date, start (null last)
@@ -101,7 +102,6 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
             time_no=_time_no(),
         )
         .with_columns(order_no=pl.col("time_no") + pl.when("is_paid").then(0).otherwise(2**62))
-        .drop("born_month", "born_day")
     )
     return _mark_reversals(lines)
 
@@ -146,7 +146,6 @@ def _birth() -> dict[str, pl.Expr]:
     digits = pl.when("is_full").then(pl.col("nam").str.slice(4, 6)).cast(pl.Int64, strict=False)
     month, day = digits // 100 % 100 % 50, digits % 100  # women's months are written + 50
     longest = pl.when(month.is_in([4, 6, 9, 11])).then(30).otherwise(31)
-    # Of the years divisible by four only 1900 had no 29 February, and someone born then would not be alive.
     longest = pl.when(month != 2).then(longest).when(digits // 10_000 % 4 == 0).then(29).otherwise(28)
     exists = month.is_between(1, 12) & day.is_between(1, longest)
     return {"born_month": pl.when(exists).then((2000 + digits // 10_000) * 12 + month), "born_day": day}
@@ -154,10 +153,27 @@ def _birth() -> dict[str, pl.Expr]:
 
 def _age_months() -> pl.Expr:
     """The NAM has no century: the younger of two possible ages, never before birth, never above 110 years."""
+    young = _months_if_young()
+    # Of the years divisible by four only 1900 had no 29 February.
+    old = pl.when((pl.col("born_month") != 2000 * 12 + 2) | (pl.col("born_day") != 29)).then(young + 1200)
+    return pl.coalesce(pl.when(age.is_between(0, 111 * 12 - 1)).then(age) for age in (young, old))
+
+
+def _months_if_young() -> pl.Expr:
+    """Completed months at the service of someone born in this century."""
     served = pl.col("date_de_service")
     months = served.dt.year().cast(pl.Int64) * 12 + served.dt.month() - pl.col("born_month")
-    months = months - (served.dt.day() < pl.col("born_day"))
-    return pl.coalesce(pl.when(age.is_between(0, 111 * 12 - 1)).then(age) for age in (months, months + 1200))
+    return months - (served.dt.day() < pl.col("born_day"))
+
+
+def age_days() -> pl.Expr:
+    """Days since birth, of a prepared line at its service; null where `age_months` is."""
+    years_back = pl.when(pl.col("age_months") == _months_if_young()).then(0).otherwise(100)
+    month = pl.col("born_month") - 1
+    # Counted from the first of the month: a day that a year lacks is no error.
+    born = pl.date(month // 12 - years_back, month % 12 + 1, 1) + pl.duration(days=pl.col("born_day") - 1)
+    days = (pl.col("date_de_service") - born).dt.total_days()
+    return pl.when(pl.col("age_months").is_not_null()).then(days)
 
 
 # The first "-" between blanks parts the NAM from the name, since names hold hyphens; "- NAME" has an empty NAM.

@@ -6,13 +6,21 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
-from dashlib.database import Database, migrate
+from dashlib.cache import open_cache
+from dashlib.database import Database, migrate, stop
 from dashlib.embedded import APP, OWNER, Cluster
 from dashlib.installing import install
 from dashlib.keys import pseudonyms
 from dashlib.settings import Settings
+from dashlib.valkey import Valkey
 from dashlib.workbench import Workbench, enter
+
+# Files take a while to draw on a busy machine, which is no fault of the test. `make test` draws more of them.
+settings.register_profile("quick", max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=80)
+settings.load_profile("quick")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = (
@@ -42,11 +50,11 @@ def postgres(short_folder):
     """The tests' own embedded server, with dashlib's tables in its database, from which `database` copies."""
     cluster = Cluster(short_folder / "s", settings=HASTY)
     cluster.ensure()
-    template = Database(Settings(DATABASE_URL=None, home=cluster.home), cluster)
+    template = Database(Settings(DATABASE_URL=None, REDIS_URL=None, home=cluster.home), cluster)
     migrate(template)
     template.close()
     yield cluster
-    cluster.stop()
+    stop(Settings(DATABASE_URL=None, REDIS_URL=None, home=cluster.home))
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ def _database(cluster, home, template):
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         server.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         server.execute(f"GRANT CONNECT ON DATABASE {name} TO {APP}")
-        made = Database(Settings(DATABASE_URL=None, home=home), cluster, name)
+        made = Database(Settings(DATABASE_URL=None, REDIS_URL=None, home=home), cluster, name)
         yield made
         made.close()
         with suppress(psycopg.errors.ObjectInUse):
@@ -75,10 +83,25 @@ def _database(cluster, home, template):
 
 
 @pytest.fixture
-def wb(database):
+def cache(postgres):
+    """The tests' own embedded Valkey: one for all their databases."""
+    return open_cache(Settings(DATABASE_URL=None, REDIS_URL=None, home=postgres.home))
+
+
+@pytest.fixture
+def redis_url(postgres):
+    """Its address, for a process that has a data folder of its own."""
+    valkey = Valkey(postgres.home)
+    valkey.ensure()
+    return f"unix://{valkey.socket}"
+
+
+@pytest.fixture
+def wb(database, cache):
     """A workbench on a database of this test alone, with the shipped rules and the starter reference."""
     install(database)
-    return Workbench(enter(database), database, pseudonyms(database.settings, database), database.settings)
+    settings = database.settings
+    return Workbench(enter(database), database, pseudonyms(settings, database), settings, cache)
 
 
 @pytest.fixture(scope="session")

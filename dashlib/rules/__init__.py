@@ -8,18 +8,39 @@ from decimal import Decimal
 from importlib import resources
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from dashlib.errors import RuleError
+from dashlib.rules.amounts import AmountLimit
 from dashlib.rules.base import LINE_FACTS, Severity, Strict
 from dashlib.rules.combinations import Prohibition
+from dashlib.rules.durations import DurationCheck
+from dashlib.rules.exclusions import MutualExclusion
 from dashlib.rules.limits import FrequencyLimit
 from dashlib.rules.office_fee import OfficeFeeValidation
+from dashlib.rules.opportunities import AnyOpportunity
 from dashlib.rules.quality import DataQuality
 from dashlib.rules.references import ReferenceCheck
+from dashlib.rules.requirements import Requirement
+from dashlib.rules.restrictions import AgeRestriction, LocationRestriction, TimeRestriction
+from dashlib.rules.tariffs import TariffCheck
 
 AnyCondition = Annotated[
-    DataQuality | FrequencyLimit | OfficeFeeValidation | Prohibition | ReferenceCheck, Field(discriminator="type")
+    AgeRestriction
+    | AmountLimit
+    | AnyOpportunity
+    | DataQuality
+    | DurationCheck
+    | FrequencyLimit
+    | LocationRestriction
+    | MutualExclusion
+    | OfficeFeeValidation
+    | Prohibition
+    | ReferenceCheck
+    | Requirement
+    | TariffCheck
+    | TimeRestriction,
+    Field(discriminator="type"),
 ]
 
 
@@ -31,8 +52,9 @@ class Rule(Strict):
     """One rule: what it looks for, how grave it is, and where it comes from.
 
     `name` identifies it (the results' `rule_id`); `threshold` is dollars a day and acts only for
-    office_fee_validation; `label`, `message` and `solution` are texts by language; a rule holds from `valid_from` to
-    `valid_to`, null meaning always.
+    office_fee_validation; of an amount_limit it is the condition's `max`, and one that is left out follows the other;
+    `label`, `message` and `solution` are texts by language; a rule holds from `valid_from` to `valid_to`,
+    null meaning always.
     """
 
     name: str = Field(min_length=1)
@@ -50,6 +72,17 @@ class Rule(Strict):
     confidence: str | None = None
     valid_from: date | None = None
     valid_to: date | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _threshold_follows_max(cls, given: Any) -> Any:
+        condition = given.get("condition") if isinstance(given, dict) else None
+        if not isinstance(condition, dict) or condition.get("type") != "amount_limit":
+            return given
+        most, threshold = condition.get("max"), given.get("threshold")
+        if most is None and threshold is not None:
+            return given | {"condition": condition | {"max": threshold}}
+        return given if threshold is not None else given | {"threshold": most}
 
 
 _RULES = TypeAdapter(list[Rule])
@@ -91,7 +124,10 @@ def impossible(rule: Rule) -> list[str]:
     known = rule.condition.facts | LINE_FACTS
     words = {w for text in (*rule.message.values(), *rule.solution.values()) for w in re.findall(r"\{(\w*)\}", text)}
     faults = [f"{rule.name}, message: unknown word {{{word}}}" for word in sorted(words - known)]
-    if rule.threshold is not None and rule.condition.type != "office_fee_validation":
+    if isinstance(rule.condition, AmountLimit):
+        if rule.threshold != rule.condition.max:
+            faults.append(f"{rule.name}, threshold: must equal condition.max")
+    elif rule.threshold is not None and rule.condition.type != "office_fee_validation":
         faults.append(f"{rule.name}, threshold: acts only for office_fee_validation")
     if rule.valid_from and rule.valid_to and rule.valid_to < rule.valid_from:
         faults.append(f"{rule.name}, valid_to: before valid_from")
@@ -99,7 +135,6 @@ def impossible(rule: Rule) -> list[str]:
 
 
 def shipped_rules() -> list[Rule]:
-    """The rules that come with dashlib, from `ramq.json` beside this file."""
-    return parse_rules(
-        json.loads(resources.files(__name__).joinpath("ramq.json").read_text("utf-8")), origin="ramq.json"
-    )
+    """The rules that come with dashlib, from the folder `ramq` beside this file: one file for each type."""
+    files = sorted(resources.files(__name__).joinpath("ramq").iterdir(), key=lambda file: file.name)
+    return parse_rules([rule for file in files for rule in json.loads(file.read_text("utf-8"))], origin="ramq")

@@ -6,6 +6,7 @@ and plainly, in its twin under tests/oracle.
 """
 
 import functools
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 Severity = Literal["error", "warning", "info"]
 Scope = Literal["row", "patient_day", "patient_doctor_day", "patient", "doctor_day", "doctor", "establishment", "file"]
@@ -24,6 +26,8 @@ EVERY_CODE = "*"
 
 
 def _code(text: str) -> str:
+    if text != EVERY_CODE and not re.fullmatch("[0-9]{1,5}", text):
+        raise PydanticCustomError("code", "a code is up to 5 digits, or *")
     return text if text == EVERY_CODE else text.zfill(5)
 
 
@@ -187,7 +191,8 @@ class Plan:
 RELATED_LINES = 50
 """The most lines that a result names beside its own: in a big group all of them would fill the memory."""
 
-# Facts that a result may carry for its message, beside those of its line. Money is in cents.
+# Facts that a result may carry for its message, beside those of its line, in words that read the same in both
+# languages. Money is in cents: a message says {total} for total or total_cents, {max} for max or max_cents.
 FACTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "count": pl.Int64,
     "max": pl.Int64,
@@ -202,8 +207,21 @@ FACTS: dict[str, pl.DataType | type[pl.DataType]] = {
     "walkIn": pl.Int64,
     "need_registered": pl.Int64,
     "need_walkIn": pl.Int64,
+    "total": pl.Int64,
+    "minutes": pl.Int64,
+    "age": pl.String,
+    "left": pl.Int64,
+    "days_left": pl.Int64,
+    "unit": pl.String,
+    "range": pl.String,
+    "window": pl.String,
+    "missing": pl.String,
+    "codes": pl.String,
+    "suggested": pl.String,
     "total_cents": pl.Int64,
     "max_cents": pl.Int64,
+    "expected_cents": pl.Int64,
+    "gain_cents": pl.Int64,
     "lines": pl.Int64,
     "reason": pl.String,
 }
@@ -212,28 +230,43 @@ LINE_FACTS = frozenset(
 )
 
 
+CODES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "code": pl.String,
+    "place": pl.String,
+    "tariff_value": pl.Decimal(10, 2),
+    "leaf": pl.String,
+    "section": pl.String,
+    "level1_group": pl.String,
+    "role": pl.String,
+    "kind": pl.String,
+    "valid_from": pl.Date,
+    "valid_to": pl.Date,
+    "trusted": pl.Boolean,
+    "indicators": pl.List(pl.String),
+}
+
+
 @dataclass(frozen=True)
 class Reference:
     """What lines are judged against: published tables, and the day of the run.
 
-    Frames: codes (code, place, tariff_value, leaf, section, level1_group, role, kind, active), contexts (context,
-    aliases list[str]), establishments (code, flags list[str]), holidays (date). `trusted` names the tables that are
-    complete; a starter is not.
+    Frames: codes (code, place, tariff_value CAD, leaf, section, level1_group, role, kind, valid_from, valid_to,
+    trusted bool, indicators list[str], as «P.G. 2.4.7.7 A»), of which a code has several; contexts (context, aliases
+    list[str]), establishments (code, flags list[str]), holidays (date, applies_to: `all`, or the establishment that
+    has its own day, name). `trusted` names the tables that are complete; a starter is not.
     """
 
     run_date: date
-    codes: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(
-            schema=dict.fromkeys(("code", "place", "leaf", "section", "level1_group"), pl.String)
-        )
-    )
+    codes: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=CODES))
     contexts: pl.DataFrame = field(
         default_factory=lambda: pl.DataFrame(schema={"context": pl.String, "aliases": pl.List(pl.String)})
     )
     establishments: pl.DataFrame = field(
         default_factory=lambda: pl.DataFrame(schema={"code": pl.String, "flags": pl.List(pl.String)})
     )
-    holidays: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema={"date": pl.Date}))
+    holidays: pl.DataFrame = field(
+        default_factory=lambda: pl.DataFrame(schema={"date": pl.Date, "applies_to": pl.String, "name": pl.String})
+    )
     trusted: frozenset[str] = frozenset()
 
     def flagged(self, flags: frozenset[str]) -> list[str]:
@@ -249,12 +282,18 @@ def candidates[C: Condition](cases: Sequence[Case[C]], lines: pl.LazyFrame, ref:
         (rule lines, columns of lines + rule u16 + judged bool): `judged` is false where `where` asks a role or an age
         that the line does not tell; such lines take no part and are counted as skipped.
     """
-    by_code = lines.join(code_table(cases), on="code", how="inner")
-    every = [case.rule for case in cases if EVERY_CODE in case.codes]
-    if every:
-        everywhere = lines.join(pl.LazyFrame({"rule": every}, schema={"rule": pl.UInt16}), how="cross")
-        by_code = pl.concat([by_code, everywhere.select(by_code.collect_schema().names())])
-    return looked_at(by_code, cases, lines, ref)
+    return looked_at(by_code(cases, lines, ref), cases, lines, ref)
+
+
+def by_code[C: Condition](cases: Sequence[Case[C]], lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
+    """Every (rule, line) of the rules' codes; of a rule of every code only the lines that its `where` keeps."""
+    named = lines.join(code_table(cases), on="code", how="inner")
+    every = [case for case in cases if EVERY_CODE in case.codes]
+    if not every:
+        return named
+    kept = lines.filter(pl.any_horizontal(case.condition.where.keeps(ref) for case in every))
+    everywhere = kept.join(parameters(every, {}, lambda case: ()), how="cross")
+    return pl.concat([named, everywhere.select(named.collect_schema().names())])
 
 
 def code_table[C: Condition](cases: Sequence[Case[C]]) -> pl.LazyFrame:
@@ -268,15 +307,15 @@ def looked_at[C: Condition](
 ) -> pl.LazyFrame:
     """`pairs` (rule + columns of lines) less those that the rules' filters remove, with `judged`."""
     kept, judged = pl.lit(True), pl.lit(True)
-    for where, rules in _same(cases, lambda case: case.condition.where).items():
+    for where, rules in rules_by(cases, lambda case: case.condition.where).items():
         if where != Where():
             others = ~pl.col("rule").is_in(rules)
             judged = judged & (others | ~where.unknown())
             kept = kept & (others | where.keeps(ref))
-    for contexts, rules in _same(cases, lambda case: case.condition.unless_contexts).items():
+    for contexts, rules in rules_by(cases, lambda case: case.condition.unless_contexts).items():
         if contexts:
             kept = kept & ~(pl.col("rule").is_in(rules) & holds_context(contexts))
-    for (start, end), rules in _same(cases, lambda case: (case.valid_from, case.valid_to)).items():
+    for (start, end), rules in rules_by(cases, lambda case: (case.valid_from, case.valid_to)).items():
         others = ~pl.col("rule").is_in(rules)
         if start:
             kept = kept & (others | (pl.col("date_de_service") >= start))
@@ -293,7 +332,7 @@ def looked_at[C: Condition](
     return pairs
 
 
-def _same[C: Condition, K](cases: Sequence[Case[C]], key: Any) -> dict[Any, list[int]]:
+def rules_by[C: Condition, K](cases: Sequence[Case[C]], key: Any) -> dict[Any, list[int]]:
     """Rule numbers by what they have in common."""
     groups: dict[Any, list[int]] = {}
     for case in cases:

@@ -89,8 +89,10 @@ class Prohibition(Condition):
         for some in batched(cases, RULES_AT_ONCE):
             taking_part = _with_sides(some, lines, ref)
             all_b = _bits(some, lambda case: case.condition.report != "a").get(True, 0)
-            pairs = [_pairs(taking_part, within, bits, all_b) for within, bits in _bits(some, _within).items()]
-            yield Plan(_offending(_forbidden(pl.concat(pairs).cache(), some)), _counts(taking_part, some))
+            kinds = _kinds(taking_part)
+            rarer = _rarer_sides(kinds, some)
+            pairs = [_pairs(taking_part, rarer, within, bits, all_b) for within, bits in _bits(some, _within).items()]
+            yield Plan(_offending(_forbidden(pl.concat(pairs).cache(), some)), _counts(kinds, some))
 
 
 type Cases = Sequence[Case[Prohibition]]
@@ -198,11 +200,30 @@ ABOUT = ["row_number", "code", "date_de_service", "time_no", "order_no"]
 ABOUT_B = [f"{name}_b" for name in ABOUT]
 
 
-def _pairs(taking_part: pl.LazyFrame, within: Within, rules: int, all_b: int) -> pl.LazyFrame:
+def _kinds(taking_part: pl.LazyFrame) -> pl.LazyFrame:
+    """(kinds of lines, 5): how many lines stand on the same sides of the same rules. There are few kinds."""
+    return taking_part.group_by("a", "b", "unknown_a", "unknown_b").len().cache()
+
+
+def _rarer_sides(kinds: pl.LazyFrame, cases: Cases) -> pl.LazyFrame:
+    """One row: the rules on whose side a fewer lines stand, and those on whose side b."""
+    lines = {side: pl.when((pl.col(side) & pl.col("bit")) != 0).then("len").sum() for side in "ab"}
+    sizes = _rules_with_bits(cases).join(kinds, how="cross").group_by("bit").agg(**lines)
+    on_a = pl.when(pl.col("a") <= pl.col("b"))
+    return sizes.select(rarer_a=on_a.then("bit").otherwise(0).sum(), rarer_b=on_a.then(0).otherwise("bit").sum())
+
+
+def _rules_with_bits(cases: Cases) -> pl.LazyFrame:
+    rows = [(case.rule, 1 << bit) for bit, case in enumerate(cases)]
+    return pl.LazyFrame(rows, schema={"rule": pl.UInt16, "bit": pl.Int64}, orient="row")
+
+
+def _pairs(taking_part: pl.LazyFrame, rarer: pl.LazyFrame, within: Within, rules: int, all_b: int) -> pl.LazyFrame:
     """Every two lines of one key that stand on side a and side b of a same rule.
 
     Args:
         taking_part: of `_with_sides`.
+        rarer: of `_rarer_sides`; only where a line stands on a rule's rarer side can two lines meet in it.
         within: where lines meet.
         rules: the bits of the rules that ask for this.
         all_b: the bits of those that report side b, of which a crowd loses no line.
@@ -210,8 +231,13 @@ def _pairs(taking_part: pl.LazyFrame, within: Within, rules: int, all_b: int) ->
     Returns:
         (pairs, 11): ABOUT of line a, the same of line b with `_b`, and `rules`, the bits they have in common.
     """
-    sides = taking_part.filter(((pl.col("a") | pl.col("b")) & rules) != 0).select(
-        *ABOUT, "is_paid", key=KEYS[within], a=pl.col("a") & rules, b=pl.col("b") & rules
+    keyed = taking_part.with_columns(key=KEYS[within])
+    rare = keyed.select("key", "a", "b").join(rarer, how="cross")
+    on_rarer = (pl.col("a") & pl.col("rarer_a") | pl.col("b") & pl.col("rarer_b")) & rules
+    sides = (
+        keyed.join(rare.filter(on_rarer != 0).select("key").unique(), on="key", how="semi")
+        .select(*ABOUT, "is_paid", "key", a=pl.col("a") & rules, b=pl.col("b") & rules)
+        .cache()
     )
     partners = sides.filter(pl.col("b") != 0)
     of_one_kind = pl.int_range(pl.len()).over("key", "code", "date_de_service", "is_paid", "b", order_by="time_no")
@@ -282,20 +308,15 @@ def _offending(forbidden: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def _counts(taking_part: pl.LazyFrame, cases: Cases) -> pl.LazyFrame:
+def _counts(kinds: pl.LazyFrame, cases: Cases) -> pl.LazyFrame:
     """Lines on the sides that each rule reports: those it could judge, and those it could not."""
     reports = _bits(cases, lambda case: case.condition.report)
     a, b = (sum(bits for report, bits in reports.items() if report != other) for other in ("b", "a"))
     checked = pl.col("a") & a | pl.col("b") & b
     unknown = pl.col("unknown_a") & a | pl.col("unknown_b") & b
-    kinds = taking_part.group_by(checked=checked, skipped=unknown & ~checked).len()
-    rules = pl.LazyFrame(
-        [(case.rule, 1 << bit) for bit, case in enumerate(cases)],
-        schema={"rule": pl.UInt16, "bit": pl.Int64},
-        orient="row",
-    )
     return (
-        rules.join(kinds, how="cross")
+        _rules_with_bits(cases)
+        .join(kinds.with_columns(checked=checked, skipped=unknown & ~checked), how="cross")
         .group_by("rule")
         .agg(
             (pl.when((pl.col(name) & pl.col("bit")) != 0).then("len").sum().cast(pl.Int64)).alias(name)

@@ -1,11 +1,11 @@
 """Rules on the office fee: a doctor bills it for a day on which enough different patients were seen in the office."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, Self
 
 import polars as pl
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from dashlib.rules.base import (
@@ -18,29 +18,13 @@ from dashlib.rules.base import (
     Plan,
     Reference,
     Scope,
-    Strict,
     candidates,
     counts,
     holds_context,
     parameters,
 )
 from dashlib.rules.filters import Filters
-
-# The two fees of the agreement: never visits, and added up to the most that a day may bring.
-FEES = frozenset({"19928", "19929"})
-
-
-class Minimum(Strict):
-    """Different patients needed for a fee, by the category that it claims; without a number the category has no fee."""
-
-    registered: int | None = Field(default=None, ge=1)
-    walkIn: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _asks_something(self) -> Self:
-        if self.registered is None and self.walkIn is None:
-            raise PydanticCustomError("minimum", "registered or walkIn: at least one is needed")
-        return self
+from dashlib.rules.seen import FEES, WALK_IN_CONTEXTS, Minimum, Seen, Visit, see
 
 
 class OfficeFeeValidation(Condition):
@@ -60,12 +44,12 @@ class OfficeFeeValidation(Condition):
 
     scope: ClassVar[Scope] = "doctor_day"
     facts: ClassVar[frozenset[str]] = frozenset(
-        {"registered", "walkIn", "need_registered", "need_walkIn", "total", "max_amount"}
+        {"registered", "walkIn", "need_registered", "need_walkIn", "total", "max"}
     )
 
     type: Literal["office_fee_validation"]
     thresholds: dict[Code, Minimum]
-    walk_in_contexts: frozenset[Context] = frozenset({"G160", "AR"})
+    walk_in_contexts: frozenset[Context] = WALK_IN_CONTEXTS
     place: Literal["cabinet", "any"] | None = "cabinet"
     patient_count: Literal["all", "paid"] = "all"
     exclude_codes: frozenset[Code] = FEES
@@ -91,13 +75,13 @@ class OfficeFeeValidation(Condition):
         fees = fees.cache()
         days = lines.filter(pl.col("code").is_in(_fee_codes(cases))).select("doctor_day").unique()
         of_days = lines.join(days, on="doctor_day", how="semi").cache()
-        seen = [_see(alike, of_days, ref) for alike in _seeing_alike(cases)]
-        short = pl.concat([_short(fees.filter("judged"), group) for group in seen]).cache()
+        groups = [_Group(alike, see(visit, of_days, ref)) for visit, alike in _by_visit(cases).items()]
+        short = pl.concat([_short(fees.filter("judged"), group) for group in groups]).cache()
         # One defect once: a fee short of patients is not also too much, and one too much not also short of paid ones.
         refused = short.filter(pl.col("reason") != "paid")
         excess = _excess(cases, lines, ref).join(refused, on="row_number", how="anti").cache()
         unpaid = short.filter(pl.col("reason") == "paid").join(excess, on="row_number", how="anti")
-        over = pl.concat([_with_counts(excess, group) for group in seen])
+        over = pl.concat([_with_counts(excess, group) for group in groups])
         yield Plan(pl.concat([found.select(RESULTS) for found in (refused, unpaid, over)]), counts(fees))
 
 
@@ -108,86 +92,40 @@ RESULTS = [
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """Who was seen on the days of fees, as rules that agree on what a visit is count it.
-
-    `lines` (lines of these days, 6): row_number, doctor_day, patient (a number of the doctor's day), is_paid, visit,
-    counted (a visit at the place, with a patient), walk_in. `patients` (patients of a doctor's day, 6): patient,
-    doctor_day, seen, walk_in, paid, answered. `days` (doctor days, 6): doctor_day, registered, walkIn, registered_paid,
-    walkIn_paid, answered.
-    """
+class _Group:
+    """Rules that agree on what a visit is, and who was seen by it on the days of fees."""
 
     cases: Sequence[Case[OfficeFeeValidation]]
-    lines: pl.LazyFrame
-    patients: pl.LazyFrame
-    days: pl.LazyFrame
+    seen: Seen
 
 
-def _seeing_alike(cases: Sequence[Case[OfficeFeeValidation]]) -> list[list[Case[OfficeFeeValidation]]]:
-    """Rules grouped by what they count, so that each count is made once."""
-    groups: dict[Hashable, list[Case[OfficeFeeValidation]]] = {}
+def _by_visit(cases: Sequence[Case[OfficeFeeValidation]]) -> dict[Visit, list[Case[OfficeFeeValidation]]]:
+    groups: dict[Visit, list[Case[OfficeFeeValidation]]] = {}
     for case in cases:
-        c = case.condition
-        filters = (c.where, c.unless_contexts, c.unless_same_day_codes)
-        groups.setdefault((*filters, c.walk_in_contexts, c.place or "any", _no_visits(case)), []).append(case)
-    return list(groups.values())
+        groups.setdefault(_visit(case), []).append(case)
+    return groups
 
 
-def _see(cases: Sequence[Case[OfficeFeeValidation]], of_days: pl.LazyFrame, ref: Reference) -> _Seen:
-    case = replace(cases[0], valid_from=None, valid_to=None)
-    filters = Filters.of(case)
-    fee = pl.col("code").is_in(sorted(_no_visits(case))).fill_null(False)
-    visit = ~fee & filters.keep(ref) & ~filters.where.unknown()
-    anywhere = case.condition.place in (None, "any")
-    here = pl.lit(True) if anywhere else (pl.col("place") == case.condition.place).fill_null(False)
-    lines = of_days.select(
-        "row_number",
-        "doctor_day",
-        "is_paid",
-        visit=visit,
-        counted=visit & here & pl.col("patient_doctor_day").is_not_null(),
-        walk_in=holds_context(case.condition.walk_in_contexts),
-        # Lines without patient are nobody's visit, but they can tell that the day was answered.
-        patient=pl.coalesce("patient_doctor_day", -1 - pl.col("doctor_day")),
-    ).cache()
-    patients = (
-        lines.group_by("patient")
-        .agg(
-            pl.col("doctor_day").first(),
-            seen=pl.col("counted").any(),
-            walk_in=(pl.col("counted") & pl.col("walk_in")).any(),
-            paid=pl.col("is_paid").any(),
-            answered=(pl.col("visit") & pl.col("is_paid")).any(),
-        )
-        .cache()
-    )
-    return _Seen(cases, lines, patients, _by_day(patients))
+def _visit(case: Case[OfficeFeeValidation]) -> Visit:
+    c = case.condition
+    place = None if c.place == "any" else c.place
+    no_visits = c.exclude_codes | FEES | case.codes
+    return Visit(Filters.of(replace(case, valid_from=None, valid_to=None)), c.walk_in_contexts, place, no_visits)
 
 
-def _by_day(patients: pl.LazyFrame) -> pl.LazyFrame:
-    registered, walk_in = pl.col("seen") & ~pl.col("walk_in"), pl.col("walk_in")
-    return patients.group_by("doctor_day").agg(
-        registered=registered.sum().cast(pl.Int64),
-        walkIn=walk_in.sum().cast(pl.Int64),
-        registered_paid=(registered & pl.col("paid")).sum().cast(pl.Int64),
-        walkIn_paid=(walk_in & pl.col("paid")).sum().cast(pl.Int64),
-        answered=pl.col("answered").any(),
-    )
-
-
-def _with_counts(fees: pl.LazyFrame, seen: _Seen) -> pl.LazyFrame:
+def _with_counts(fees: pl.LazyFrame, group: _Group) -> pl.LazyFrame:
     """The fee lines of these rules with the patients seen, and needed, in each category."""
     return (
-        fees.filter(pl.col("rule").is_in([case.rule for case in seen.cases]))
-        .join(seen.days, on="doctor_day", how="left")
-        .join(_needs(seen.cases), on=["rule", "code"], how="left")
+        fees.filter(pl.col("rule").is_in([case.rule for case in group.cases]))
+        .join(group.seen.days, on="doctor_day", how="left")
+        .join(_needs(group.cases), on=["rule", "code"], how="left")
     )
 
 
-def _short(fees: pl.LazyFrame, seen: _Seen) -> pl.LazyFrame:
+def _short(fees: pl.LazyFrame, group: _Group) -> pl.LazyFrame:
     """Fee lines that claim a category which has no fee, or with too few patients of it seen, or paid."""
-    by_paid = pl.col("rule").is_in([case.rule for case in seen.cases if case.condition.patient_count == "paid"])
-    walk_in = holds_context(seen.cases[0].condition.walk_in_contexts)
+    by_paid = pl.col("rule").is_in([case.rule for case in group.cases if case.condition.patient_count == "paid"])
+    walk_in = holds_context(group.cases[0].condition.walk_in_contexts)
 
     def claimed(registered: str, walk_in_too: str) -> pl.Expr:
         return pl.when("walk_in").then(walk_in_too).otherwise(registered)
@@ -205,19 +143,19 @@ def _short(fees: pl.LazyFrame, seen: _Seen) -> pl.LazyFrame:
     )
     in_office = pl.col("place").is_null() | (pl.col("place") == "cabinet")
     short = (
-        _with_counts(fees.filter(in_office), seen)
+        _with_counts(fees.filter(in_office), group)
         .with_columns(walk_in=walk_in)
         .with_columns(reason=reason, total_cents=pl.lit(None, pl.Int64), max_cents=pl.lit(None, pl.Int64))
         .drop_nulls("reason")
         .with_columns(severity=pl.when(pl.col("reason") == "paid").then(pl.lit("warning")))
     )
-    return short.join(_counted_visits(short, seen), on=["doctor_day", "walk_in"], how="left")
+    return short.join(_counted_visits(short, group), on=["doctor_day", "walk_in"], how="left")
 
 
-def _counted_visits(short: pl.LazyFrame, seen: _Seen) -> pl.LazyFrame:
+def _counted_visits(short: pl.LazyFrame, group: _Group) -> pl.LazyFrame:
     """`related`: lines of the patients counted for a category on a doctor's day."""
-    patients = seen.patients.filter("seen").join(short, on=["doctor_day", "walk_in"], how="semi")
-    lines = seen.lines.filter("counted").select("row_number", "patient").join(patients, on="patient")
+    patients = group.seen.patients.filter("seen").join(short, on=["doctor_day", "walk_in"], how="semi")
+    lines = group.seen.lines.filter("counted").select("row_number", "patient").join(patients, on="patient")
     related = pl.col("row_number").sort().head(RELATED_LINES)
     return lines.group_by("doctor_day", "walk_in").agg(related=related)
 
@@ -259,8 +197,3 @@ def _needs(cases: Sequence[Case[OfficeFeeValidation]]) -> pl.LazyFrame:
 
 def _fee_codes(cases: Sequence[Case[OfficeFeeValidation]]) -> list[str]:
     return sorted(FEES.union(*(case.codes for case in cases)))
-
-
-def _no_visits(case: Case[OfficeFeeValidation]) -> frozenset[str]:
-    """Codes that are not visits, whatever a rule excludes: fees are none."""
-    return case.condition.exclude_codes | FEES | case.codes

@@ -11,7 +11,10 @@ from importlib import resources
 import holidays
 import polars as pl
 
-from dashlib.rules.base import Reference
+from dashlib.rules.base import CODES, Reference
+
+SOURCE = "Liste de départ de dashlib"
+"""What codes of the starter say that they are from."""
 
 _YEARS_BACK = 3
 
@@ -81,8 +84,10 @@ def starter_reference(run_date: date) -> Reference:
     years = range((run_date - timedelta(days=366 * _YEARS_BACK)).year, run_date.year + 2)
     return Reference(
         run_date=run_date,
-        codes=starter_codes().with_columns(active=True, role=pl.lit(None, pl.String), kind=pl.lit(None, pl.String)),
+        codes=starter_codes().with_columns(
+            pl.lit(None, CODES[name]).alias(name) for name in CODES.keys() - _table("codes.csv").columns
+        ),
         contexts=starter_contexts(),
-        holidays=quebec_holidays(years),
+        holidays=quebec_holidays(years).with_columns(applies_to=pl.lit("all")),
         trusted=frozenset({"contexts", "holidays"}),
     )

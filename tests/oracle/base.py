@@ -95,8 +95,8 @@ def by_time(line: Line) -> tuple[Any, ...]:
     return (line["date_de_service"], start is None, start or 0, line["row_number"])
 
 
-def birth_date(nam: str | None, served: date) -> date | None:
-    if not re.fullmatch(r"[A-Z]{4}\d{8}", nam or ""):
+def birth_date(nam: str | None, served: date | None) -> date | None:
+    if served is None or not re.fullmatch(r"[A-Z]{4}\d{8}", nam or ""):
         return None
     yy, mm, dd = int(nam[4:6]), int(nam[6:8]), int(nam[8:10])
     for century in (2000, 1900):

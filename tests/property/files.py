@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from dashlib.engine import find_results
@@ -15,8 +15,7 @@ from dashlib.rules.base import Reference
 from tests.oracle.base import Found, Verdict
 from tests.tables import REFERENCE, frame
 
-# Files take a while to draw on a busy machine, which is no fault of the test.
-unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings()
 
 DATES = ("2024-12-31", "2025-01-01", "2025-01-31", "2025-02-28", "2025-03-30", "2025-03-31", "2025-12-31", "2024-02-29")
 DOCTORS = ("1999123-00001 | A - Omnipraticien", "1999124 | B", " B ", None)

@@ -1,5 +1,5 @@
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashlib.engine import find_results
@@ -62,7 +62,6 @@ lines = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @given(conditions, files(lines))
 def test_the_engine_says_what_the_twin_says(condition, exported):
     prohibition = rule(condition, severity="warning")
@@ -70,7 +69,6 @@ def test_the_engine_says_what_the_twin_says(condition, exported):
     assert judged([prohibition], exported) == [completed(naive, prohibition, exported)]
 
 
-@settings(max_examples=60, deadline=None)
 @given(conditions, files(lines))
 def test_the_engine_names_the_partners_that_the_twin_names(condition, exported):
     prohibition = rule(condition)
@@ -81,14 +79,12 @@ def test_the_engine_names_the_partners_that_the_twin_names(condition, exported):
     }
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.lists(conditions, min_size=2, max_size=4), files(lines))
 def test_rules_compiled_together_say_what_each_says_alone(several, exported):
     rules = [rule(condition).model_copy(update={"name": f"RULE {number}"}) for number, condition in enumerate(several)]
     assert judged(rules, exported) == [verdict for alone in rules for verdict in judged([alone], exported)]
 
 
-@settings(max_examples=30, deadline=None)
 @given(conditions, files(lines), st.integers(0, 14))
 def test_the_lines_of_strangers_do_not_matter(condition, exported, at):
     prohibition = rule(condition)
@@ -96,7 +92,6 @@ def test_the_lines_of_strangers_do_not_matter(condition, exported, at):
     assert judged([prohibition], among)[0].found == judged([prohibition], exported)[0].found
 
 
-@settings(max_examples=30, deadline=None)
 @given(conditions, files(lines))
 def test_the_order_of_the_lines_in_memory_does_not_matter(condition, exported):
     prohibition = rule(condition)

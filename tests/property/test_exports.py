@@ -2,7 +2,7 @@ import csv
 import io
 from contextlib import suppress
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dashlib.errors import ExportRefused
@@ -40,7 +40,6 @@ def exports(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
 @given(exports())
 @example((",".join(COLUMNS) + '\n1,900000001,2025-03-04,54999,15804,"49,15",0.00,"a""b","c\nd",,,', ",", "utf-8"))
 def test_an_export_is_refused_or_read_as_pythons_csv_module_reads_it(export):
@@ -54,7 +53,6 @@ def test_an_export_is_refused_or_read_as_pythons_csv_module_reads_it(export):
         assert read.records.height + read.rejected.height == len(expected)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, len(CONTROL) - 1), st.integers(0, 255))
 def test_a_changed_byte_never_ends_in_a_traceback_nor_loses_a_line_in_silence(at, byte):
     changed = CONTROL[:at] + bytes([byte]) + CONTROL[at + 1 :]
@@ -63,7 +61,6 @@ def test_a_changed_byte_never_ends_in_a_traceback_nor_loses_a_line_in_silence(at
         assert export.records.height == 5 or export.faults or export.lines != 5
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=300))
 def test_no_bytes_at_all_end_in_a_traceback(data):
     with suppress(ExportRefused):

@@ -1,5 +1,5 @@
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dashlib.rules.base import Reference
@@ -134,7 +134,6 @@ lines = st.fixed_dictionaries(
 crowds = lines.map(lambda line: line | {"date_de_service": "2024-12-31", "doctor": "1999123 | A"})
 
 
-@settings(max_examples=60, deadline=None)
 @given(conditions, files(lines))
 def test_the_engine_says_of_a_line_what_the_twin_says(condition, exported):
     check = rule(condition, severity="info")
@@ -142,7 +141,6 @@ def test_the_engine_says_of_a_line_what_the_twin_says(condition, exported):
     assert judged([check], exported) == [completed(naive, check, exported)]
 
 
-@settings(max_examples=60, deadline=None)
 @given(group_conditions, st.one_of(files(lines), files(crowds)))
 def test_the_engine_says_of_neighbours_what_the_twin_says(condition, exported):
     check = rule(condition)
@@ -150,7 +148,6 @@ def test_the_engine_says_of_neighbours_what_the_twin_says(condition, exported):
     assert judged([check], exported) == [completed(naive, check, exported)]
 
 
-@settings(max_examples=60, deadline=None)
 @given(reference_conditions, files(lines), references)
 def test_the_engine_knows_what_the_twin_knows(condition, exported, ref):
     check = rule(condition)
@@ -158,7 +155,6 @@ def test_the_engine_knows_what_the_twin_knows(condition, exported, ref):
     assert judged([check], exported, ref) == [completed(naive, check, exported)]
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.one_of(conditions, group_conditions, reference_conditions), min_size=2, max_size=5),
     files(lines),
@@ -169,7 +165,6 @@ def test_rules_compiled_together_say_what_each_says_alone(several, exported, ref
     assert judged(rules, exported, ref) == [verdict for alone in rules for verdict in judged([alone], exported, ref)]
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.one_of(conditions, group_conditions, reference_conditions), files(lines), references)
 def test_the_order_of_the_lines_in_memory_does_not_matter(condition, exported, ref):
     check = rule(condition)

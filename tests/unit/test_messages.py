@@ -3,7 +3,8 @@ import json
 import polars as pl
 import pytest
 
-from dashlib.messages import details, messages, translated, with_facts
+from dashlib import texts
+from dashlib.messages import COUNTED, details, messages, translated, with_facts
 from dashlib.records import prepare
 from tests.tables import records, results, rule
 
@@ -79,3 +80,36 @@ def test_no_result_gives_no_message():
     known = with_facts(results(FEE, lines), prepare(lines))
     assert messages(known, [FEE], "fr").to_list() == []
     assert details(known, [FEE]).dtype == pl.String
+
+
+def test_a_rule_without_words_of_its_own_gets_a_plain_sentence():
+    bare = rule({"type": "data_quality", "check": "negative_amount"})
+    table = """
+        code  | montant_preliminaire
+        15804 | -49,15
+    """
+    assert told(bare, table, "fr") == ["Ligne non conforme à la règle (15804)."]
+    assert told(bare, table, "en") == ["Line against the rule (15804)."]
+
+
+def test_details_hold_what_was_counted_also_where_no_message_says_it():
+    lines = records("""
+        code
+        15804
+        15804
+    """)
+    limit = rule({"type": "frequency_limit", "codes": ["15804"], "max": 1, "per": "patient", "period": "day"})
+    [kept] = details(with_facts(results(limit, lines), prepare(lines)), [limit]).to_list()
+    counted = json.loads(kept)
+    assert {name: counted[name] for name in ("count", "max", "period")} == {
+        "count": "2",
+        "max": "1",
+        "period": "2025-03-04",
+    }
+    assert "walkIn" not in counted
+
+
+@pytest.mark.parametrize("fact", COUNTED)
+@pytest.mark.parametrize("lang", ["fr", "en"])
+def test_everything_that_rules_count_has_a_name(fact, lang):
+    assert f"why.fact_{fact}" in texts.words(lang)

@@ -137,6 +137,7 @@ def test_no_sector_is_no_sector_and_blank_text_is_absent():
         ("TEST15040112", "2025-03-31", 119),
         ("TEST15039912", "2025-03-31", None),
         ("TEST23022912", "2025-03-31", None),
+        ("TEST00022912", "1910-02-28", None),
         ("TEST23133112", "2025-03-31", None),
         ("TEST23500112", "2025-03-31", None),
         ("TESTxxxx0112", "2025-03-31", None),
