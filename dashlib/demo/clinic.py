@@ -3,7 +3,7 @@
 Rules hold by construction, not by repair. A patient of a panel sees only his doctor, once a day at most, and has at
 most one of the services that are counted by year. Visits of a day follow one another, so that no two overlap. An
 office fee is billed when it is earned, and for the category that earns it. Whatever is cut off at the end leaves a
-file that obeys still: the fee of a day is its last line.
+file that obeys still: the fee of a day is its last line. What may be told is advice, and `demo.advice` says which.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,8 @@ class Clinic:
     """A clinic group in numbers; `demo.people` gives names, `demo.export` text.
 
     `doctors`: one row a doctor: large bool (500 patients or more), cabinet, hospital i64 (establishment numbers).
-    `days`: the days worked: doctor, day date, answered bool. `off`: days of the same window not worked: doctor, day.
+    `days`: the days worked: doctor, day date, answered bool. `off`: days of the same window not worked: doctor, day,
+    holiday bool.
     `lines`: in the order worked: doctor, day, minute, end (minutes after midnight, null where not billed), visit, lieu,
     sector, code, units, cents, paid, patient (all i64), context, diagnostic str.
     `births`: birth date of each patient.
@@ -155,7 +156,7 @@ def _working_days(rng: np.random.Generator, doctors: pl.DataFrame, run_date: dat
     works = pattern[:, weekday] & ~holiday & (rng.random((count, window.size)) < 0.93)
     doctor, place = np.nonzero(works)
     doctor, place = (part[np.lexsort((rng.random(doctor.size), doctor))] for part in (doctor, place))
-    away, when = np.nonzero(~works & ~holiday)
+    away, when = np.nonzero(~works)
     hospital_weekday = np.where(rng.random(count) < 0.4, rng.integers(0, 5, count), 9)
     age = (np.datetime64(run_date) - window[place]).astype(np.int64)
     load = rng.normal(doctors["load"].to_numpy()[doctor], 3)
@@ -166,7 +167,7 @@ def _working_days(rng: np.random.Generator, doctors: pl.DataFrame, run_date: dat
         answered=rng.random(doctor.size) < np.clip((age - 7) / 21, 0, 0.95),
         visits=np.clip(load.round().astype(np.int64), 10, 35),
     )
-    return days, pl.DataFrame({"doctor": away, "day": window[when]})
+    return days, pl.DataFrame({"doctor": away, "day": window[when], "holiday": holiday[when]})
 
 
 def _births(rng: np.random.Generator, panel: int, pool: int, run_date: date) -> Dates:
@@ -237,7 +238,7 @@ def _lines(rng: np.random.Generator, days: _Days, visits: _Visits, doctors: pl.D
 def _codes(rng: np.random.Generator, visits: _Visits) -> Ints:
     """Codes of visits in the office, as those of a small list; one per patient and day."""
     chance, years, first = rng.random(visits.day.size), visits.months // 12, visits.first
-    vulnerable = _constant(visits.patient, 1) < np.where(years < 80, 30, 70)
+    vulnerable = _constant(visits.patient, 1) < np.where(years < 80, 12, 35)
     own, grown, old = ~visits.walk_in, years >= 18, years >= 80
     fertile = own & ~vulnerable & is_woman(visits.patient) & (years >= 20) & (years < 40)
     cases = [
@@ -248,9 +249,9 @@ def _codes(rng: np.random.Generator, visits: _Visits) -> Ints:
         (first & (visits.months <= 63) & (chance < 0.6), _CHILD),
         (first & fertile & (chance < 0.03), _PREGNANCY),
         (fertile & (chance < 0.08), _PREGNANT),
-        (first & grown & vulnerable & (chance > 0.8), _by_age(_PERIODIC, old)),
+        (first & grown & vulnerable & (chance > 0.65), _by_age(_PERIODIC, old)),
         (first & (years > 6) & ~vulnerable & (chance > 0.95), _by_age(_INTAKE, old)),
-        (first & grown & vulnerable & (chance > 0.77), _by_age(_VULNERABLE_INTAKE, old)),
+        (first & grown & vulnerable & (chance > 0.6), _by_age(_VULNERABLE_INTAKE, old)),
         (vulnerable & grown, _by_age(_VULNERABLE, old)),
     ]
     return np.select([test for test, _ in cases], [code for _, code in cases], _by_age(_FOLLOWED, old))

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from dashlib.demo import people
+from dashlib.demo.advice import expected_advice
 from dashlib.demo.cases import Needs
 from dashlib.demo.clinic import SECTORS, Clinic, is_woman, make_clinic
 from dashlib.demo.planted import Planted, choose_stories, lacking, lines_of, plant
@@ -37,11 +38,12 @@ HEADER = (
 
 @dataclass(frozen=True)
 class DemoSummary:
-    """What was written: lines, doctors, results to be expected, how many different rules give them, and on what day."""
+    """What was written: lines, doctors, stories planted, results and different rules to be expected; for what day."""
 
     rows: int
     doctors: int
     planted: int
+    expected: int
     rules: int
     run_date: date
 
@@ -73,11 +75,12 @@ def write_demo(
     """Writes an invented export of `rows` lines, the same for the same arguments, with errors on a share of them.
 
     Judged on `run_date` by the shipped rules and the starter reference, the file gives the results of the truth file
-    and no other. The truth has one line a result: rule, row_number, severity; by row_number and rule.
+    and no other: those that are planted, and the advice that any clinic's lines give. The truth has one line a result:
+    rule, row_number, severity; by row_number and rule.
 
     Args:
         path: the export; 23 columns, decimal comma; 22 fields a line where a comma separates.
-        errors: share of lines in error, from 0 to 0.1.
+        errors: stories planted, most with one line in error, as a share of the lines, from 0 to 0.1.
         run_date: all services but the planted late, old and future ones lie 2 to 64 days before; today if not given.
         delimiter, encoding: one of DELIMITERS, one of ENCODINGS.
 
@@ -91,14 +94,21 @@ def write_demo(
     stories, clinic = _stories_and_clinic(rng, rows, errors, run_date)
     planted = plant(rng, stories, clinic, run_date=run_date)
     lines = _in_file_order(clinic, planted)
-    expected = _expected(lines)
+    expected = _expected(lines, run_date)
     if truth:
         expected.write_csv(truth)
     # Under its name only when it is whole: a file cut short would be taken for the one that was asked for.
     begun = path.with_name(f"{path.name}.part")
     _write_export(begun, _cells(rng, lines, clinic, planted), DELIMITERS[delimiter], encoding)
     begun.replace(path)
-    return DemoSummary(lines.height, lines["doctor"].n_unique(), expected.height, expected["rule"].n_unique(), run_date)
+    return DemoSummary(
+        rows=lines.height,
+        doctors=lines["doctor"].n_unique(),
+        planted=len(stories),
+        expected=expected.height,
+        rules=expected["rule"].n_unique(),
+        run_date=run_date,
+    )
 
 
 def _stories_and_clinic(rng: np.random.Generator, rows: int, errors: float, run_date: date) -> tuple[list[int], Clinic]:
@@ -126,11 +136,13 @@ def _in_file_order(clinic: Clinic, planted: Planted) -> pl.DataFrame:
     )
 
 
-def _expected(lines: pl.DataFrame) -> pl.DataFrame:
+def _expected(lines: pl.DataFrame, run_date: date) -> pl.DataFrame:
     severities = {rule.name: rule.severity for rule in shipped_rules()}
-    found = lines.filter(pl.col("rule").is_not_null())
+    told = lines.select("row_number", "found").drop_nulls().explode("found").drop_nulls().unnest("found")
     own = pl.coalesce("severity", pl.col("rule").replace_strict(severities, return_dtype=pl.String))
-    return found.select("rule", "row_number", severity=own).sort("row_number", "rule")
+    planted = told.select("rule", "row_number", severity=own)
+    advice = expected_advice(lines, run_date).with_columns(severity=pl.lit("info"))
+    return pl.concat([planted, advice]).sort("row_number", "rule")
 
 
 def _cells(rng: np.random.Generator, lines: pl.DataFrame, clinic: Clinic, planted: Planted) -> pl.DataFrame:
@@ -149,7 +161,7 @@ def _cells(rng: np.random.Generator, lines: pl.DataFrame, clinic: Clinic, plante
         pl.coalesce("debut", _clock("minute")),
         pl.coalesce("fin", _clock("end")),
         pl.format("{}{}", period.iso_year(), period.week().cast(pl.String).str.zfill(2)),
-        pl.coalesce("lieu_text", pl.col("lieu").cast(pl.String).str.zfill(5)),
+        pl.coalesce("lieu_text", pl.col("lieu").cast(pl.String).str.zfill(5)).replace("", None),
         pl.lit(pl.Series(SECTORS).gather(lines["sector"])),
         pl.col("diagnostic"),
         pl.col("code").cast(pl.String),
@@ -172,7 +184,7 @@ def _cells(rng: np.random.Generator, lines: pl.DataFrame, clinic: Clinic, plante
 
 
 def _clock(minutes: str) -> pl.Expr:
-    hour, minute = pl.col(minutes) // 60, pl.col(minutes) % 60
+    hour, minute = pl.col(minutes) // 60 % 24, pl.col(minutes) % 60
     return pl.format("{}:{}", hour.cast(pl.String).str.zfill(2), minute.cast(pl.String).str.zfill(2))
 
 

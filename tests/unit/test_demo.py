@@ -1,4 +1,5 @@
 import re
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
@@ -37,17 +38,25 @@ def demo(tmp_path: Path):
 @pytest.mark.parametrize(("rows", "errors"), [(200, 0.03), (5_000, 0.03), (5_000, 0.1), (50_000, 0.01)])
 def test_judging_finds_the_planted_results_and_no_other(demo, rows, errors, seed):
     summary, export, truth = demo(rows, seed, errors)
-    assert summary.planted == truth.height == round(rows * errors)
+    assert summary.planted == round(rows * errors)
+    assert summary.expected == truth.height
     assert export.records.height == rows
     assert_frame_equal(found(export), truth)
 
 
 @pytest.mark.parametrize("rows", [1, 40, 5_000])
-def test_without_errors_nothing_is_found(demo, rows):
-    _, export, truth = demo(rows, errors=0)
+def test_without_errors_nothing_but_advice_is_found(demo, rows):
+    summary, export, truth = demo(rows, errors=0)
     assert export.records.height == rows
-    assert truth.is_empty()
-    assert found(export).is_empty()
+    assert summary.planted == 0
+    assert_frame_equal(found(export), truth)
+    assert set(truth["rule"]) <= {
+        "OPP_UNPAID_RESUBMIT",
+        "OPP_PERIODIC_VISIT_DUE",
+        "OPP_COMM_QUOTA_LEFT",
+        "OFFICE_FEE_MISSED",
+    }
+    assert set(truth["severity"]) <= {"info"}
 
 
 @pytest.mark.parametrize("run_date", [date(2026, 1, 5), date(2025, 10, 1), date(2024, 2, 29)])
@@ -66,18 +75,50 @@ def test_every_delimiter_and_encoding_says_the_same(demo, delimiter, encoding):
     assert [fault.code for fault in export.faults if fault.level == "rejected"] == []
 
 
-def test_a_file_of_5000_lines_breaks_117_rules_of_all_five_types(demo):
+def test_a_file_of_5000_lines_gives_535_results_of_155_rules(demo):
     summary, _, truth = demo(5_000)
-    broken = set(truth["rule"])
-    assert summary == DemoSummary(rows=5_000, doctors=8, planted=150, rules=117, run_date=RUN_DATE)
-    assert len(broken) == 117
-    assert {rule.condition.type for rule in shipped_rules() if rule.name in broken} == {
-        "office_fee_validation",
-        "frequency_limit",
-        "prohibition",
-        "reference_check",
-        "data_quality",
+    assert summary == DemoSummary(rows=5_000, doctors=6, planted=150, expected=535, rules=155, run_date=RUN_DATE)
+    assert (truth.height, truth["rule"].n_unique()) == (535, 155)
+
+
+def test_what_make_demo_shows_breaks_every_rule_that_a_starter_reference_can_judge(demo):
+    day = date(2025, 7, 2)
+    summary, export, truth = demo(50_000, seed=7, run_date=day)
+    assert_frame_equal(found(export, day), truth)
+    enabled = {rule.name: rule.condition.type for rule in shipped_rules() if rule.enabled}
+    assert (len(enabled), summary.rules) == (336, 331)
+    assert enabled.keys() - set(truth["rule"]) == {
+        "OPP_AGE_70_CONSULT",
+        "OPP_AGE_70_ER_UNDERBILLED",
+        "OPP_AGE_70_EXAM",
+        "TARIFF_CLINICAL_INTERVENTION",
+        "TARIFF_ITSS_15230",
     }
+    assert Counter(enabled[rule] for rule in set(truth["rule"])) == {
+        "age_restriction": 27,
+        "amount_limit": 26,
+        "data_quality": 15,
+        "duration_check": 16,
+        "frequency_limit": 63,
+        "location_restriction": 21,
+        "mutual_exclusion": 6,
+        "office_fee_validation": 2,
+        "opportunity": 12,
+        "prohibition": 49,
+        "reference_check": 3,
+        "requirement": 61,
+        "tariff_check": 5,
+        "time_restriction": 25,
+    }
+
+
+def test_most_lines_are_clean_and_some_percent_get_advice(demo):
+    _, export, truth = demo(20_000)
+    lines = truth.group_by("severity").agg(pl.col("row_number").n_unique() / export.records.height)
+    share = dict(lines.rows())
+    assert share["error"] == pytest.approx(0.017, abs=0.003)
+    assert share["warning"] == pytest.approx(0.01, abs=0.003)
+    assert share["info"] == pytest.approx(0.08, abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path):
@@ -95,7 +136,7 @@ def test_a_line_is_written_as_exporters_write_it(tmp_path):
     assert header.count(",") == 22
     assert re.fullmatch(
         r"1,130000001,15770000003,2025-0[456]-\d\d,\d\d:\d\d,(\d\d:\d\d)?,2025\d\d,"
-        r"599\d\d,Aucun Secteur,[V\d]*,158\d\d,0,1,,"
+        r"599\d\d,Aucun Secteur,[V\d]*,15[78]\d\d,0,1,[#A-Z\d]*,"
         r'"\d+,\d\d","\d+,\d\d","1900000-10000 \| [^,]+, [^,]+ - Omnipraticien","\d+,\d\d","\d+,\d\d",2,90210,'
         r'"ZX[A-Z]{2}\d{8} - [^,]+, [^,]+"',
         first,
