@@ -25,6 +25,7 @@ from dashlib.embedded import APP, DATABASE, OWNER, Cluster, find_programs
 from dashlib.errors import DatabaseUnavailable, UsageError
 from dashlib.resources import folder
 from dashlib.settings import Settings
+from dashlib.valkey import Valkey
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -184,7 +185,8 @@ def _bring_up_to_date(database: Database) -> None:
 
 
 def stop(settings: Settings) -> bool:
-    """Stops the embedded server of these settings. False when there was none running."""
+    """Stops the embedded servers of these settings, the cache's too. False when there was no database running."""
+    Valkey(settings.home).stop()
     return Cluster(settings.home, settings.pg_bin).stop()
 
 

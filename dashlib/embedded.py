@@ -85,7 +85,7 @@ class Cluster:
     def folder(self) -> Path:
         """Where the cluster lies: in the home, or in a system folder where the service user cannot reach the home."""
         system = SYSTEM_FOLDER / _hash(self.home)
-        elsewhere = service_user() is not None and (system.exists() or not _open_to_others(self.home))
+        elsewhere = service_user() is not None and (system.exists() or not open_to_others(self.home))
         return system if elsewhere else self.home / "postgres"
 
     @property
@@ -121,9 +121,7 @@ class Cluster:
                 DL-DB-014, the folder cannot be made or written; DL-DB-015, the programs are not where they should be.
         """
         try:
-            if not self.home.is_dir():
-                _make_folder(self.home, mode=0o711 if service_user() else 0o700)
-            with self._lock():
+            with self.alone():
                 if not self.is_running():
                     if not self.data.is_dir():
                         self._make()
@@ -137,7 +135,7 @@ class Cluster:
         """Stops the server, breaking off what it is asked just now. False when it was not running."""
         if not self.data.is_dir():
             return False
-        with self._lock():
+        with self.alone():
             return self._run("pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w").returncode == 0
 
     def as_superuser(self, statements: str, database: str = "postgres", data: Path | None = None) -> None:
@@ -160,12 +158,15 @@ class Cluster:
         return Path(tempfile.gettempdir()) / f"dashlib-{_hash(self.home)}"
 
     @contextmanager
-    def _lock(self) -> Iterator[None]:
-        # The kernel frees this lock when its holder dies, however it dies: a file that is left over means nothing.
+    def alone(self, lock: str = "lock") -> Iterator[None]:
+        """One process at a time is inside; the folders are made first."""
+        if not self.home.is_dir():
+            make_folder(self.home, mode=0o711 if service_user() else 0o700)
         if not self.folder.parent.is_dir():
-            _make_folder(self.folder.parent, mode=0o711)
-        _make_folder(self.folder, owner=service_user())
-        with open(self.folder / "lock", "a") as file:
+            make_folder(self.folder.parent, mode=0o711)
+        make_folder(self.folder, owner=service_user())
+        # The kernel frees this lock when its holder dies, however it dies: a file that is left over means nothing.
+        with open(self.folder / lock, "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
@@ -190,7 +191,7 @@ class Cluster:
 
     def _start(self) -> None:
         sockets = self._socket_folder()
-        _make_folder(sockets, owner=service_user())
+        make_folder(sockets, owner=service_user())
         if sockets.lstat().st_uid != self.data.stat().st_uid:
             raise DatabaseUnavailable("DL-DB-011", path=str(sockets))
         wanted = SETTINGS | {"port": "5432", "unix_socket_directories": f'"{sockets}"'} | dict(self.settings)
@@ -259,7 +260,7 @@ def find_programs(given: Path | None, *, spare: Path) -> Path:
         raise DatabaseUnavailable("DL-DB-012")
     beside = Path(wheel.origin).parent
     archive = next(beside.glob("postgresql-*.tar.gz"))
-    for place in (beside, spare) if service_user() is None or _open_to_others(beside) else (spare,):
+    for place in (beside, spare) if service_user() is None or open_to_others(beside) else (spare,):
         unpacked = place / archive.name.removesuffix(".tar.gz")
         if unpacked.is_dir() or _unpack(archive, unpacked):
             return unpacked / "bin"
@@ -292,7 +293,7 @@ def service_user() -> pwd.struct_passwd | None:
     raise DatabaseUnavailable("DL-DB-013")
 
 
-def _open_to_others(path: Path) -> bool:
+def open_to_others(path: Path) -> bool:
     return all(p.stat().st_mode & 0o001 for p in (path, *path.parents) if p.exists())
 
 
@@ -300,7 +301,7 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
 
 
-def _make_folder(path: Path, *, mode: int = 0o700, owner: pwd.struct_passwd | None = None) -> None:
+def make_folder(path: Path, *, mode: int = 0o700, owner: pwd.struct_passwd | None = None) -> None:
     path.mkdir(parents=True, exist_ok=True)
     if path.lstat().st_uid == os.geteuid():
         path.chmod(mode)

@@ -55,6 +55,10 @@ class ExportRefused(DashError):
         self.faults = tuple(faults)
 
 
+class CorrectionsRefused(ExportRefused):
+    """Corrections of lines cannot be read, or are of lines that are not there; nothing was judged."""
+
+
 class RuleError(DashError):
     """A rule or reference file is refused; nothing of it was kept."""
 
@@ -63,6 +67,12 @@ class RuleError(DashError):
 
 class DatabaseUnavailable(DashError):
     """PostgreSQL cannot be reached, is full, or is not ready for this version."""
+
+    exit_code = 5
+
+
+class CacheUnavailable(DashError):
+    """Somebody asked about the cache itself, and it does not answer. Whoever only uses it works without it."""
 
     exit_code = 5
 

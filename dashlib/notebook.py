@@ -144,4 +144,4 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def _variable(field: str) -> str:
-    return "DATABASE_URL" if field == "database_url" else f"DASHLIB_{field.upper()}"
+    return field.upper() if field in ("database_url", "redis_url") else f"DASHLIB_{field.upper()}"

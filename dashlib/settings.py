@@ -23,10 +23,10 @@ FolderOrFile = Annotated[Path, BeforeValidator(_whole_path)]
 
 
 class Settings(BaseSettings):
-    """What the person who runs dashlib decided: where data lies, which database, which language, which key.
+    """What the person who runs dashlib decided: where data lies, which database and cache, which language, which key.
 
-    Each field is the variable DASHLIB_<FIELD>, but for `database_url`, which is DATABASE_URL. An empty variable counts
-    as not set.
+    Each field is the variable DASHLIB_<FIELD>, but for `database_url` and `redis_url`, which are DATABASE_URL and
+    REDIS_URL. An empty variable counts as not set.
     """
 
     model_config = SettingsConfigDict(
@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     )
 
     database_url: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     home: FolderOrFile = Field(default_factory=_default_home, validate_default=True)
     pg_bin: FolderOrFile | None = None  # PostgreSQL's programs, where the wheel's are not wanted
     lang: Literal["fr", "en"] = "fr"

@@ -1,4 +1,4 @@
-"""What every question is asked with: who asks, and the database. Opened once, handed down."""
+"""What every question is asked with: who asks, the database, and the cache. Opened once, handed down."""
 
 import getpass
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 from polars.datatypes import DataTypeClass
 
+from dashlib.cache import Cache, open_cache
 from dashlib.database import Database, open_database
 from dashlib.installing import install
 from dashlib.keys import pseudonyms
@@ -33,6 +34,7 @@ class Workbench:
     database: Database
     pseudonyms: Pseudonyms
     settings: Settings
+    cache: Cache
 
     def frame(self, query: sa.Select[*tuple[Any, ...]]) -> pl.DataFrame:
         """The answer to `query`, typed by its columns even when it has no rows; UUID and JSON columns are text."""
@@ -72,12 +74,14 @@ def open_workbench(env_file: Path | str | None = None) -> Workbench:
     Raises:
         DatabaseUnavailable: no database answers, or its tables are of another version.
         AccessDenied: there is no key for the pseudonyms, or not this database's.
+        UsageError: a setting is impossible.
     """
     settings = read_settings(Path(env_file) if env_file else None)
+    cache = open_cache(settings)
     database = open_database(settings)
     names = pseudonyms(settings, database)  # before anybody is entered: who has no key is nobody
     install(database)
-    return Workbench(enter(database), database, names, settings)
+    return Workbench(enter(database), database, names, settings, cache)
 
 
 def enter(database: Database) -> Viewer:

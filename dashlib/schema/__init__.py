@@ -11,12 +11,13 @@ from dashlib.schema.reference import (
     ContextElement,
     Establishment,
     Holiday,
+    ReferenceRevision,
     ReferenceState,
     RuleEntry,
     RuleVersion,
 )
 from dashlib.schema.rollups import RollupContext, RollupDay, RollupDoctorDay, RollupRule, RollupRunDay
-from dashlib.schema.runs import RunLease, RunRule, ValidationLog, ValidationResult, ValidationRun
+from dashlib.schema.runs import ResultAcknowledgement, RunLease, RunRule, ValidationLog, ValidationResult, ValidationRun
 
 __all__ = [
     "PARTITION",
@@ -30,8 +31,10 @@ __all__ = [
     "File",
     "Holiday",
     "Installation",
+    "ReferenceRevision",
     "ReferenceState",
     "RejectedRecord",
+    "ResultAcknowledgement",
     "RollupContext",
     "RollupDay",
     "RollupDoctorDay",

@@ -72,6 +72,8 @@ class BillingRecord(Base):
     periode: Mapped[str | None]
     doctor_name: Mapped[str | None]
     patient_name: Mapped[str | None]
+    debut_illisible: Mapped[str | None]  # what stood there when it was no time
+    fin_illisible: Mapped[str | None]
 
 
 class RejectedRecord(Base):

@@ -20,6 +20,7 @@ class Code(Base):
 
     __tablename__ = "codes"
     __table_args__ = (
+        CheckConstraint("valid_to >= valid_from", name="validity"),
         Index("idx_codes_code", "code"),
         Index("idx_codes_description_gin", text("to_tsvector('french_unaccent', description)"), postgresql_using="gin"),
     )
@@ -144,3 +145,15 @@ class ReferenceState(Base):
     version: Mapped[str | None]
     rows: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     updated_at: Mapped[Created]
+
+
+class ReferenceRevision(Base):
+    """How a cached copy knows that it is out of date: another number with every change, whoever makes it.
+
+    A trigger sets `revision` in the transaction that changes the table; a number never comes back.
+    """
+
+    __tablename__ = "reference_revisions"
+
+    table_name: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(BigInteger)

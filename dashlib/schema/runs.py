@@ -64,9 +64,12 @@ class ValidationRun(Base):
 
 
 class ValidationResult(Base):
-    """One thing that a rule found. `message` is French; other languages are made from `rule_id` and `details`.
+    """One thing that a rule found; people call it by its run's number and its own.
 
-    `doctor` and `patient` are PHI. `related` are the row numbers of the other lines that it is about.
+    `message` is French; other languages are made from `rule_id` and `details`.
+
+    `doctor` and `patient` are PHI. `related` are the row numbers of the other lines that it is about. `line_mark` tells
+    whether its line is still what it was; `at_risk`, `to_repay` and `gain` are CAD, null in results of old versions.
     """
 
     __tablename__ = "validation_results"
@@ -98,6 +101,44 @@ class ValidationResult(Base):
     fingerprint: Mapped[str | None]
     details: Mapped[dict[str, Any] | None]
     related: Mapped[list[int] | None]
+
+    number: Mapped[int | None]
+    line_mark: Mapped[str | None]
+    at_risk: Mapped[Money | None]
+    to_repay: Mapped[Money | None]
+    gain: Mapped[Money | None]
+
+
+class ResultAcknowledgement(Base):
+    """A result that a person set aside. It holds in all runs of `user_id`, for the line as it was, through `until`.
+
+    `line_mark` tells whether the line is still the same. `note` is a person's own words and counts as PHI.
+    """
+
+    __tablename__ = "result_acknowledgements"
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_user", ondelete="CASCADE"),
+        CheckConstraint("reason IN ('contexte_valide', 'erreur_de_regle', 'accepte', 'autre')", name="reason"),
+        Index(
+            "idx_result_acknowledgements_standing",
+            *("user_id", "fingerprint", "line_mark"),
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Key] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    fingerprint: Mapped[str]
+    line_mark: Mapped[str]
+    rule_id: Mapped[str]
+    reason: Mapped[str]
+    note: Mapped[str | None]
+    author: Mapped[str]
+    until: Mapped[datetime.date | None]
+    created_at: Mapped[Created]
+    revoked_at: Mapped[datetime.datetime | None]
+    revoked_by: Mapped[str | None]
 
 
 class ValidationLog(Base):

@@ -1,0 +1,185 @@
+"""Validate exports and look at what was found."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dashlib import demo, display, notebook, reference, runs, serve, texts, validation
+from dashlib.cli.desk import (
+    DAY,
+    GRAVEST,
+    SEVERITIES,
+    SOME,
+    Desk,
+    as_json,
+    json_option,
+    limit_option,
+    main,
+    show_json,
+    show_table,
+    tell,
+    writing,
+)
+from dashlib.errors import ExportRefused, UsageError
+from dashlib.runs import Run
+
+
+@main.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--run-date", type=DAY, help="Judge as of this day (default: today in Toronto).")
+@click.option("--force", is_flag=True, help="Validate again what was validated before.")
+@click.option("--fail-on", type=click.Choice(SEVERITIES), help="Exit with 1 when a result is at least this grave.")
+@json_option
+@click.pass_obj
+def validate(
+    desk: Desk, files: tuple[Path, ...], run_date: datetime | None, force: bool, fail_on: str | None, json_lines: bool
+) -> None:
+    """Validate FILES by the rules in force, and keep the results."""
+    wb, codes = desk.open(), []
+    for file in files:
+        try:
+            with display.progress(desk.lang) as told:
+                day = run_date.date() if run_date else None
+                run = runs.find_run(wb, validation.validate_file(wb, file, run_date=day, force=force, told=told))
+        except ExportRefused as refused:
+            tell(refused)
+            codes.append(refused.exit_code)
+            continue
+        as_json(run.as_dict() | run.set_aside()) if json_lines else click.echo(display.summary(run, desk.lang))
+        codes.append(exit_code(run, fail_on))
+    sys.exit(min(codes, key=GRAVEST.index))
+
+
+def exit_code(run: Run, fail_on: str | None) -> int:
+    """7 when lines were rejected; else 1 when a result that is not set aside is at or above `fail_on`."""
+    if run.figures["rejected_count"]:
+        return 7
+    grave = SEVERITIES[: SEVERITIES.index(fail_on) + 1] if fail_on else ()
+    aside = run.set_aside() if grave else {}
+    return int(any(run.figures[f"{s}_count"] > aside[f"acknowledged_{s}_count"] for s in grave))
+
+
+@main.command("runs")
+@click.option("--last", default=20, show_default=True, type=SOME, help="How many.")
+@json_option
+@click.pass_obj
+def list_runs(desk: Desk, last: int, json_lines: bool) -> None:
+    """List the newest runs."""
+    for run in (found := runs.list_runs(desk.open_with_lost_runs_failed(), last)):
+        if json_lines:
+            as_json(run.as_dict())
+    if not json_lines:
+        click.echo(display.runs(found, desk.lang))
+
+
+@main.command()
+@click.argument("run")
+@json_option
+@click.pass_obj
+def show(desk: Desk, run: str, json_lines: bool) -> None:
+    """Show what RUN found, in short."""
+    found = runs.find_run(desk.open_with_lost_runs_failed(), run)
+    as_json(found.as_dict() | found.set_aside()) if json_lines else click.echo(display.summary(found, desk.lang))
+
+
+@main.command()
+@click.argument("run")
+@click.option("--rule", help="Only results of this rule.")
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Only results of this severity.")
+@click.option("--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), help="Write them all to this file.")
+@limit_option
+@json_option
+@click.pass_obj
+def results(
+    desk: Desk, run: str, rule: str | None, severity: str | None, csv_file: Path | None, limit: int, json_lines: bool
+) -> None:
+    """List the results of RUN; patients and doctors are pseudonyms."""
+    whole, found = json_lines or csv_file is not None, desk.run(run)
+    rows = found.results_in(desk.lang, rule=rule, severity=severity, limit=None if whole else limit)
+    if csv_file is not None:
+        with writing(csv_file):
+            click.echo(display.write_csv(rows, csv_file, desk.lang), err=True)
+    elif json_lines:
+        show_json(rows)
+    else:
+        show_table(display.shown_results(rows), desk.lang, of=found.count_results(rule, severity))
+
+
+@main.command()
+@click.argument("run")
+@click.option("--rejected", is_flag=True, help="The lines that could not become records, and why.")
+@limit_option
+@json_option
+@click.pass_obj
+def records(desk: Desk, run: str, rejected: bool, limit: int, json_lines: bool) -> None:
+    """List the lines of RUN; patients and doctors are pseudonyms."""
+    found = desk.run(run)
+    read, count = (
+        (found.first_rejected, found.count_rejected) if rejected else (found.first_records, found.count_records)
+    )
+    show_json(read(None)) if json_lines else show_table(read(limit), desk.lang, of=count())
+
+
+@main.command()
+@click.argument("run")
+@limit_option
+@json_option
+@click.pass_obj
+def logs(desk: Desk, run: str, limit: int, json_lines: bool) -> None:
+    """Tell what happened in RUN."""
+    found = desk.run(run).logs
+    show_json(found) if json_lines else show_table(found.head(limit), desk.lang, of=found.height)
+
+
+@main.command()
+@click.argument("run")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: run-NUMBER.html, here.")
+@click.pass_obj
+def report(desk: Desk, run: str, out: Path | None) -> None:
+    """Write the report of RUN: one HTML file that asks nothing of the network."""
+    found = desk.run(run)
+    found.require_completed()
+    path = notebook.report(found.wb, str(found.id), lang=desk.lang, out=out or Path(f"run-{found.number}.html"))
+    click.echo(texts.text("cli.report", desk.lang, path=str(path)))
+
+
+@main.command()
+@click.option(
+    "--port", default=8866, show_default=True, type=click.IntRange(1, 65535), help="Where, on this machine only."
+)
+@click.option("--no-browser", is_flag=True, help="Serve only; open nothing.")
+@click.pass_obj
+def dashboards(desk: Desk, port: int, no_browser: bool) -> None:
+    """Serve the dashboards to this machine's browser."""
+    reference.warm(desk.open())
+    serve.serve(desk.settings, port=port, browser=not no_browser, lang=desk.lang)
+
+
+@main.command("demo-data")
+@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--rows", default=20_000, show_default=True, type=click.IntRange(1, 20_000_000))
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same file.")
+@click.option("--errors", default="3%", show_default=True, help="Share of lines with a planted result.")
+@click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help="Write what must be found to this file.")
+@click.option("--delimiter", type=click.Choice(tuple(demo.DELIMITERS)), default="semicolon", show_default=True)
+@click.option("--encoding", type=click.Choice(demo.ENCODINGS), default="utf-8", show_default=True)
+@click.option("--run-date", type=DAY, help="The day it will be judged on (default: today in Toronto).")
+@click.option("--if-missing", is_flag=True, help="Leave a file that is already there as it is.")
+@click.option("--force", is_flag=True, help="Replace a file that is already there.")
+@click.pass_obj
+def demo_data(
+    desk: Desk, /, out: Path, errors: str, run_date: datetime | None, if_missing: bool, force: bool, **options: Any
+) -> None:
+    """Write a synthetic export to OUT: a believable clinic group, and no real person."""
+    if if_missing and out.exists():
+        return
+    if out.exists() and not force:
+        raise UsageError("DL-OUT-002")
+    day = run_date.date() if run_date else None
+    with writing(out, options["truth"]):
+        made = demo.write_demo(out, errors=demo.share(errors), run_date=day, **options)
+    facts = {"lines": made.rows, "planted": made.planted, "day": texts.day(made.run_date)}
+    click.echo(texts.text("cli.demo", desk.lang, path=str(out), **facts), err=True)
