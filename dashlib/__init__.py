@@ -7,11 +7,11 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dashlib.face import list_runs, open_workbench, run, validate
+    from dashlib.face import list_rules, list_runs, open_workbench, run, validate
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # a library says nothing unless it is asked to
 
-__all__ = ["list_runs", "open_workbench", "run", "validate"]
+__all__ = ["list_rules", "list_runs", "open_workbench", "run", "validate"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,12 +4,12 @@ from datetime import date
 from pathlib import Path
 
 from dashlib import runs, validation
-from dashlib.errors import UsageError
+from dashlib.drafts import Rulebook
 from dashlib.leases import Told, quiet
 from dashlib.runs import Run
 from dashlib.workbench import Workbench, open_workbench
 
-__all__ = ["Run", "Workbench", "list_runs", "open_workbench", "run", "validate"]
+__all__ = ["Run", "Workbench", "list_rules", "list_runs", "open_workbench", "run", "validate"]
 
 
 def validate(
@@ -33,15 +33,8 @@ def validate(
         ExportRefused: the file cannot be validated; `faults` says why and where.
         UsageError: DL-RUN-407, the day is none.
     """
-    wb, day = wb or open_workbench(), _day(run_date)
+    wb, day = wb or open_workbench(), runs.day_of(run_date)
     return runs.find_run(wb, validation.validate_file(wb, Path(path), run_date=day, force=force, told=progress))
-
-
-def _day(given: date | str | None) -> date | None:
-    try:
-        return date.fromisoformat(given) if isinstance(given, str) else given
-    except ValueError:
-        raise UsageError("DL-RUN-407") from None
 
 
 def run(wanted: str | int = "last", *, wb: Workbench | None = None) -> Run:
@@ -52,3 +45,8 @@ def run(wanted: str | int = "last", *, wb: Workbench | None = None) -> Run:
 def list_runs(last: int = 20, *, wb: Workbench | None = None) -> list[Run]:
     """The newest runs, newest first."""
     return runs.list_runs(wb or open_workbench(), last)
+
+
+def list_rules(*, wb: Workbench | None = None) -> Rulebook:
+    """The rules in force, by name: looked at, tried with `with_(…).preview()`, changed with `save(note=…)`."""
+    return Rulebook(wb or open_workbench())

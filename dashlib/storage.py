@@ -25,7 +25,6 @@ RECORDS: dict[str, pl.Expr] = {
     "facture": pl.col("facture"),
     "id_ramq": pl.col("id_ramq"),
     "date_de_service": pl.col("date_de_service"),
-    # An unreadable time is not lost: its rule reports it, and the line keeps the rest.
     "debut": pl.when(pl.col("debut_min").is_not_null()).then("debut"),
     "fin": pl.when(pl.col("fin_min").is_not_null()).then("fin"),
     "lieu_de_pratique": pl.col("lieu_de_pratique"),
@@ -43,12 +42,17 @@ RECORDS: dict[str, pl.Expr] = {
     "doctor_name": pl.col("doctor_name"),
     "patient_name": pl.col("patient_name"),
 }
+# What stood in the place of a time that cannot be read: for judging the line again, not for showing.
+UNREAD_TIMES: dict[str, pl.Expr] = {
+    f"{name}_illisible": pl.when(pl.col(f"{name}_min").is_null()).then(name) for name in ("debut", "fin")
+}
 RESULTS: dict[str, pl.Expr] = {
     **{
         name: pl.col(name)
         for name in (
             *("rule_id", "severity", "message", "invoice", "patient", "code", "amount", "date_service", "row_number"),
-            *("doctor", "category", "rule_version", "fingerprint", "details"),
+            *("doctor", "category", "rule_version", "fingerprint", "details", "number", "line_mark"),
+            *("at_risk", "to_repay", "gain"),
         )
     },
     "related": pl.format("{{{}}}", pl.col("related").list.eval(pl.element().cast(pl.String)).list.join(",")),
@@ -77,7 +81,7 @@ class Load:
 
     def records(self, lines: pl.DataFrame, copied: Callable[[int], None] | None = None) -> None:
         """Copies and indexes the lines (of `records.prepare`); `copied` is told the rows copied so far."""
-        self._fill("billing_records", lines, RECORDS, copied)
+        self._fill("billing_records", lines, RECORDS | UNREAD_TIMES, copied)
 
     def results(self, results: pl.DataFrame) -> None:
         """Copies and indexes the results, whose columns are at least those of RESULTS."""

@@ -31,9 +31,10 @@ SEEN = """
 
 
 @pytest.fixture
-def wb(database, tmp_path, monkeypatch):
+def wb(database, redis_url, tmp_path, monkeypatch):
     """The test's database as its own address tells it, which is how a kernel of a report finds it again."""
     monkeypatch.setenv("DATABASE_URL", database.cluster.conninfo(APP, database.name))
+    monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setenv("DASHLIB_PHI_KEY", "a key for tests only")
     monkeypatch.setenv("DASHLIB_HOME", str(tmp_path))
     opened = open_workbench()
@@ -118,10 +119,11 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_runs(tmp_path):
 
 
 def test_settings_say_themselves_as_the_variables_that_a_kernel_reads(tmp_path):
-    given = Settings(DATABASE_URL="postgresql://somewhere/x", home=tmp_path, lang="en")
+    given = Settings(DATABASE_URL="postgresql://somewhere/x", REDIS_URL="redis://there", home=tmp_path, lang="en")
     told = notebook.environment(given)
-    assert (told["DATABASE_URL"], told["DASHLIB_HOME"], told["DASHLIB_LANG"]) == (
+    assert (told["DATABASE_URL"], told["REDIS_URL"], told["DASHLIB_HOME"], told["DASHLIB_LANG"]) == (
         "postgresql://somewhere/x",
+        "redis://there",
         str(tmp_path),
         "en",
     )
