@@ -58,7 +58,7 @@ def summary(run: Run, lang: str) -> str:
     figures = run.figures
     lines = [_head(run, lang), *_ended(run, lang)]
     if run.status == "completed":
-        lines += [*_severities(figures, run.lines_touched, lang), "", *_top(run, lang)]
+        lines += [*_severities(figures, run.set_aside(), run.lines_touched, lang), "", *_top(run, lang)]
         lines += ["", texts.text("run.next", lang, number=str(run.number))]
     return "\n".join(lines)
 
@@ -109,21 +109,28 @@ def _all_known(code: str, facts: Mapping[str, Fact], lang: str) -> bool:
     return set(re.findall(r"\{(\w+)", texts.words(lang).get(code, ""))) <= facts.keys()
 
 
-def _severities(figures: dict[str, Any], touched: int, lang: str) -> list[str]:
+def _severities(figures: dict[str, Any], aside: dict[str, Any], touched: int, lang: str) -> list[str]:
+    """Lines in error and in warning and advice, less what is set aside, which has a line of its own."""
     rows = (
-        ("error", figures["lines_in_error"], ("at_risk", "to_repay")),
-        ("warning", figures["lines_in_warning"], ()),
-        ("info", figures["info_count"], ("gain",)),
+        ("error", "lines_in_error", ("at_risk", "to_repay")),
+        ("warning", "lines_in_warning", ()),
+        ("info", "info_count", ("gain",)),
     )
     said = []
-    for severity, count, sums in rows:
-        money = " · ".join(
-            f"{texts.text(f'sum.{name}', lang)} {texts.money(figures[name] or 0, lang)}" for name in sums
-        )
-        label = texts.text(f"run.count.{severity}", lang)
-        said.append(f"  {GLYPHS[severity]} {label:<26} {texts.integer(count, lang):>9}   {money}".rstrip())
-    clean = figures["record_count"] - touched
-    return [*said, f"  ○ {texts.text('run.count.clean', lang):<26} {texts.integer(clean, lang):>9}"]
+    for severity, name, sums in rows:
+        money = {each: (figures[each] or 0) - aside[f"acknowledged_{each}"] for each in sums}
+        count = figures[name] - aside[f"acknowledged_{name}"]
+        said.append(_counted(GLYPHS[severity], f"run.count.{severity}", count, money, lang))
+    set_aside = sum(aside[f"acknowledged_{severity}_count"] for severity in GLYPHS)
+    if set_aside:
+        money = {name: aside[f"acknowledged_{name}"] for name in ("at_risk", "to_repay", "gain")}
+        said.append(_counted("⊘", "run.count.aside", set_aside, money, lang))
+    return [*said, _counted("○", "run.count.clean", figures["record_count"] - touched, {}, lang)]
+
+
+def _counted(glyph: str, label: str, count: int, money: Mapping[str, Decimal], lang: str) -> str:
+    sums = " · ".join(f"{texts.text(f'sum.{name}', lang)} {texts.money(cad, lang)}" for name, cad in money.items())
+    return f"  {glyph} {texts.text(label, lang):<26} {texts.integer(count, lang):>9}   {sums}".rstrip()
 
 
 def _top(run: Run, lang: str, rules: int = 8) -> list[str]:
@@ -142,6 +149,7 @@ def _top(run: Run, lang: str, rules: int = 8) -> list[str]:
 
 
 RESULT_COLUMNS = (
+    "result",
     "severity",
     "rule_id",
     "row_number",
@@ -153,6 +161,12 @@ RESULT_COLUMNS = (
     "patient",
     "message",
 )
+
+
+def shown_results(rows: pl.DataFrame) -> pl.DataFrame:
+    """What a table shows of results; why some are set aside, when some are."""
+    aside = ("acknowledged", "acknowledged_until") if rows["acknowledged"].count() else ()
+    return rows.select(*RESULT_COLUMNS[:-1], *aside, RESULT_COLUMNS[-1])
 
 
 def runs(found: Sequence[Run], lang: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,10 +12,13 @@ from uuid import UUID
 import polars as pl
 import sqlalchemy as sa
 
-from dashlib import messages, reference, storage, texts
-from dashlib.errors import Fault, NotFound
-from dashlib.exports import facts_of
+from dashlib import acknowledgements, diffing, results, storage
+from dashlib.corrections import Corrections
+from dashlib.diffing import RunComparison
+from dashlib.errors import Fault, NotFound, UsageError
+from dashlib.explaining import Why, explain
 from dashlib.exports.gate import shown_name
+from dashlib.results import FILE
 from dashlib.schema import (
     Base,
     BillingRecord,
@@ -24,9 +28,9 @@ from dashlib.schema import (
     ValidationResult,
     ValidationRun,
 )
+from dashlib.whatif import WhatIf, what_if
 from dashlib.workbench import Workbench
 
-FILE = "file"  # the category of results that say why a line was rejected
 RESULTS = ValidationResult
 COUNT = sa.func.count()
 
@@ -55,26 +59,19 @@ class Run:
 
     @property
     def results(self) -> pl.DataFrame:
-        """What rules said: (results, 14), gravest first, then by line; messages in French."""
+        """What rules said: (results, 20), gravest first, then by line; in French. `result` is how one is named."""
         return self.results_in("fr")
 
     def results_in(
         self, lang: str, *, rule: str | None = None, severity: str | None = None, limit: int | None = None
     ) -> pl.DataFrame:
         """The first `limit` results, or all, with messages in `lang`; only those of a rule or a severity if given."""
-        gravity = sa.case({"error": 0, "warning": 1}, value=RESULTS.severity, else_=2)
-        kept = self._rows(
-            ValidationResult,
-            RESULT_COLUMNS,
-            where=_meant(rule, severity),
-            order=(gravity, RESULTS.row_number.nulls_first(), RESULTS.rule_id),
-            limit=limit,
-        )
-        return (kept if lang == "fr" else self._translated(kept, lang)).drop("details")
+        kept = results.read_results(self.wb, self.id, where=results.wanted(rule, severity), limit=limit)
+        return (kept if lang == "fr" else results.translated(self.wb, kept, lang)).drop("details")
 
     def count_results(self, rule: str | None = None, severity: str | None = None) -> int:
         """How many results there are, of a rule or a severity if given."""
-        return self._count(ValidationResult, where=_meant(rule, severity))
+        return self._count(ValidationResult, where=results.wanted(rule, severity))
 
     @property
     def records(self) -> pl.DataFrame:
@@ -142,6 +139,72 @@ class Run:
         grave = (RESULTS.severity != "info", RESULTS.category != FILE)
         return self._count(ValidationResult, sa.func.count(RESULTS.row_number.distinct()), where=grave)
 
+    def why(self, result: str | int, lang: str = "fr") -> Why:
+        """What stands behind a result, named as `results` shows it («418:37») or by its number in this run.
+
+        Raises:
+            UsageError: DL-WHY-001, no result is named like this.
+            NotFound: DL-WHY-404, this run has no such result.
+        """
+        return explain(self.wb, self.id, self._number(result), lang)
+
+    def diff(self, other: "Run", lang: str = "fr") -> RunComparison:
+        """This run beside an earlier one: what is new, fixed and persisting, and what a changed rule did, with money.
+
+        Raises:
+            UsageError: DL-DIFF-001, their fingerprints were made with different keys.
+            NotFound: DL-RUN-406, one of them is not completed.
+        """
+        self.require_completed()
+        other.require_completed()
+        return diffing.diff(self.wb, other.figures, self.figures, lang)
+
+    def whatif(self, corrections: Corrections, lang: str = "fr") -> WhatIf:
+        """What this run would find if these lines were other; nothing is kept.
+
+        Args:
+            corrections: {row_number: {column: value}}, a frame, or a CSV file with `row_number` and columns of records.
+
+        Raises:
+            NotFound: DL-WHATIF-404, the lines were cleared; DL-RUN-406, the run is not completed.
+            CorrectionsRefused: a correction cannot be read, or is of a line that is not there.
+        """
+        self.require_completed()
+        versions = (self.figures["rules_version"], self.figures["reference_version"])
+        day = self.figures["run_date"]
+        return what_if(self.wb, self.id, corrections, run_date=day, versions=versions, lang=lang)
+
+    def ack(self, *named: str | int, reason: str, note: str | None = None, until: date | str | None = None) -> int:
+        """Sets results of one's own run aside, through the day `until` or until their lines change; gives how many.
+
+        Args:
+            reason: contexte_valide, erreur_de_regle, accepte or autre.
+            note: one's own words; kept as PHI, shown to the run's owner only.
+
+        Raises:
+            UsageError: DL-ACK-001 to 003 and DL-RUN-407, the reason, the day or a result cannot be.
+            NotFound: a result is not there, or the run is another's.
+        """
+        numbers = [self._number(result) for result in named]
+        return acknowledgements.acknowledge(self.wb, self.id, numbers, reason=reason, note=note, until=day_of(until))
+
+    def unack(self, *named: str | int) -> int:
+        """Takes back that results were set aside; gives how many were."""
+        return acknowledgements.withdraw(self.wb, self.id, [self._number(result) for result in named])
+
+    def set_aside(self) -> dict[str, Any]:
+        """What of its figures is set aside today: `acknowledged_error_count`, …, `acknowledged_at_risk`, ….
+
+        The figures themselves, and the roll-ups that dashboards draw, are of all results as the run found them.
+        """
+        return acknowledgements.counted_apart(self.wb, self.id)
+
+    def _number(self, result: str | int) -> int:
+        run, number = results.number_of(result)
+        if run is not None and find_run(self.wb, run).id != self.id:
+            raise NotFound("DL-WHY-404", number=number)
+        return number
+
     def require_completed(self) -> None:
         """Raises NotFound DL-RUN-406 for a run that has found nothing: it failed, or is under way."""
         if self.status != "completed":
@@ -179,41 +242,30 @@ class Run:
         with self.wb.database.connect() as connection:
             return connection.scalar(query) or 0
 
-    def _translated(self, kept: pl.DataFrame, lang: str) -> pl.DataFrame:
-        said = messages.translated(kept, reference.rules_in_force(self.wb), lang)
-        why = [
-            _why_rejected(code, details, lang) if category == FILE else sentence
-            for code, category, details, sentence in zip(
-                kept["rule_id"], kept["category"], kept["details"], said, strict=True
-            )
-        ]
-        return kept.with_columns(message=pl.Series(why, dtype=pl.String))
-
     def __repr__(self) -> str:
         return f"Run({self.number}, {self.status})"
 
 
 def _plain(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    # JSON as text, and so are times: Python has none for 24:00, an end that exports hold.
+    if isinstance(column.type, sa.Time):
+        return sa.func.left(sa.cast(column, sa.Text), 5, type_=sa.Text()).label(str(column.key))
     return sa.cast(column, sa.Text).label(str(column.key)) if isinstance(column.type, sa.JSON) else column
 
 
-def _meant(rule: str | None, severity: str | None) -> list[sa.ColumnElement[bool]]:
-    wanted = ((RESULTS.rule_id, rule), (RESULTS.severity, severity))
-    return [column == value for column, value in wanted if value is not None]
-
-
-def _why_rejected(code: str, details: str, lang: str) -> str:
-    """The sentence of a rejected line, from its code and its place."""
-    place = json.loads(details)
-    fault = Fault(code, "rejected", (place["line"],), column=place["column"])
-    return texts.error(code, facts_of(fault), lang)
-
-
-RESULT_COLUMNS = (
-    *("severity", "rule_id", "message", "code", "date_service", "invoice", "row_number", "amount", "doctor", "patient"),
-    *("category", "rule_version", "related", "fingerprint", "details"),
-)
 RECORD_COLUMNS = tuple(storage.RECORDS)
+
+
+def day_of(given: date | str | None) -> date | None:
+    """A day as people give it, as a date or YYYY-MM-DD.
+
+    Raises:
+        UsageError: DL-RUN-407, it is none.
+    """
+    try:
+        return date.fromisoformat(given) if isinstance(given, str) else given
+    except ValueError:
+        raise UsageError("DL-RUN-407") from None
 
 
 def list_runs(wb: Workbench, last: int = 20) -> list[Run]:

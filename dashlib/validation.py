@@ -18,15 +18,16 @@ import polars as pl
 import sqlalchemy as sa
 
 from dashlib import engine, messages, reference, registry, texts
+from dashlib.comparison import line_texts, with_stakes
 from dashlib.errors import ExportRefused, Fault
 from dashlib.exports import facts_of, read_export, require_readable, shown_name, split_storable
 from dashlib.leases import Lease, Told, fail_lost_runs, quiet
 from dashlib.phi import fingerprint_texts
 from dashlib.records import prepare
+from dashlib.results import FILE
 from dashlib.rollups import roll_up
 from dashlib.rules import Rule
 from dashlib.rules.base import Reference
-from dashlib.runs import FILE
 from dashlib.schema import File, ValidationRun
 from dashlib.storage import Load
 from dashlib.workbench import Workbench
@@ -169,14 +170,26 @@ def _judge_beside(load: Load, lines: pl.DataFrame, basis: Basis, lease: Lease) -
 def _results(
     wb: Workbench, found: pl.DataFrame, lines: pl.DataFrame, rejected: pl.DataFrame, rules: Sequence[Rule]
 ) -> pl.DataFrame:
-    """Results as they are kept: with their sentence in French, their facts, and their fingerprint."""
+    """Results as they are kept: the gravest first and numbered, with their French sentence, facts and money."""
     known = messages.with_facts(found, lines)
     kept = known.with_columns(
         message=messages.messages(known, rules, "fr"),
         details=messages.details(known, rules),
     ).drop("words")
-    kept = pl.concat([kept, _of_rejected(rejected)], how="diagonal")
-    return kept.with_columns(fingerprint=wb.pseudonyms.fingerprints(fingerprint_texts(kept)))
+    kept = with_stakes(pl.concat([kept, _of_rejected(rejected)], how="diagonal"), lines)
+    kept = kept.with_columns(fingerprint=wb.pseudonyms.fingerprints(fingerprint_texts(kept)))
+    gravity = pl.col("severity").replace_strict({"error": 0, "warning": 1}, default=2)
+    return (
+        kept.join(_marks(wb, kept, lines), on="row_number", how="left", maintain_order="left")
+        .sort(gravity, "row_number", "rule_id", nulls_last=False, maintain_order=True)
+        .with_row_index("number", offset=1)
+    )
+
+
+def _marks(wb: Workbench, results: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """(lines with results, 2): row_number, and `line_mark`, by which a later run sees whether the line has changed."""
+    reported = lines.join(results.select("row_number"), on="row_number", how="semi")
+    return reported.select("row_number", line_mark=wb.pseudonyms.fingerprints(line_texts(reported)))
 
 
 def _of_rejected(rejected: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner
 
-from dashlib import cli
+from dashlib import cli, display
 from dashlib.errors import NotFound
 from dashlib.reports import Report
 from dashlib.runs import find_run
@@ -19,7 +19,7 @@ NAM = "TEST80010112"
 @pytest.fixture
 def run(wb, monkeypatch, tmp_path):
     """Runs a command in a clean folder, against the test's own database."""
-    monkeypatch.setattr(cli, "open_workbench", lambda _: wb)
+    monkeypatch.setattr(cli.desk, "open_workbench", lambda _: wb)
     monkeypatch.chdir(tmp_path)
     return lambda *arguments: CliRunner().invoke(cli.main, [str(a) for a in arguments], catch_exceptions=False)
 
@@ -180,7 +180,8 @@ def test_a_card_number_in_the_name_of_a_file_is_shown_nowhere(run, tmp_path):
         assert "\x1b" not in done.output
 
 
-def test_a_failed_run_says_why_in_whole_and_where(run, tmp_path):
+def test_a_failed_run_says_why_in_whole_and_where(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(display, "QUICK_S", 600)
     path = tmp_path / "bad.csv"
     path.write_bytes(export(line(), line()).replace(HEADER, HEADER.replace("Code", "Kode")).encode())
     told = run("validate", path).stderr.splitlines()
@@ -221,7 +222,7 @@ def test_every_fault_of_a_failed_run_is_shown_with_its_lines(run, wb, tmp_path):
     ],
 )
 def test_what_cannot_be_asked_for_returns_2_and_a_sentence(run, file, wb, monkeypatch, command):
-    monkeypatch.setattr(cli.database, "open_database", lambda *_, **__: wb.database)
+    monkeypatch.setattr(cli.desk.database, "open_database", lambda *_, **__: wb.database)
     run("validate", "--run-date", "2025-03-31", file)
     done = run(*command)
     assert done.exit_code == 2

@@ -94,7 +94,7 @@ def test_a_new_revision_of_unchanged_tables_is_empty(database, monkeypatch, tmp_
     subprocess.run(["cp", "-r", folder("migrations"), copy], check=True)
     monkeypatch.setattr(databases, "folder", lambda name: copy)
     written = new_revision(database, "Nothing new")
-    assert written.name == "0002_nothing_new.py"
+    assert written.name == f"{len(revisions()):04}_nothing_new.py"
     assert written.read_text().count("    pass\n") == 2
 
 
@@ -163,7 +163,7 @@ def settings(short_folder):
 def test_the_embedded_database_is_migrated_when_first_opened_and_never_again_unasked(settings, monkeypatch):
     opened = open_database(settings)
     assert opened.revision() == revisions()[-1]
-    monkeypatch.setattr(databases, "revisions", lambda: ["0001_initial", "0002_next"])
+    monkeypatch.setattr(databases, "revisions", lambda: [revisions()[-1], "9999_next"])
     with pytest.raises(DatabaseUnavailable, match="DL-DB-002"):
         open_database(settings)
     monkeypatch.setattr(databases, "revisions", lambda: ["0000_earlier"])
