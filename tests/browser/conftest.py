@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashlib.embedded import Cluster
+from dashlib.database import stop
 from dashlib.serve import address
 from dashlib.workbench import open_workbench
 from tests import seed
@@ -28,7 +28,7 @@ def clinic(short_folder):
         seed.clinic(connection, wb.viewer.id)
     wb.database.close()
     yield home
-    Cluster(home).stop()
+    stop(wb.settings)
 
 
 @pytest.fixture(scope="session")
