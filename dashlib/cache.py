@@ -283,9 +283,14 @@ def _kept(redis: "Redis", slots: Sequence[Slot]) -> list[Kept]:
         pipe.getrange(slot.key, 0, 30)
     told = pipe.execute()
     return [
-        (size, left, int(head.split()[0])) if size else NOT_KEPT
+        (size, left, _revision(head)) if size else NOT_KEPT
         for size, left, head in zip(told[::3], told[1::3], told[2::3], strict=True)
     ]
+
+
+def _revision(head: bytes) -> int | None:
+    number = head.split(b" ", 1)[0]
+    return int(number) if number.isdigit() else None
 
 
 def _hits(slot: Slot, counts: Mapping[str, int]) -> dict[str, Any]:

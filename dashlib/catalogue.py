@@ -182,7 +182,8 @@ def set_row(wb: Workbench, name: str, key: str, given: Mapping[str, str]) -> Out
             close_tariffs(connection, found["id"], row["valid_from"].item())
         write_rows(connection, table, row if closed or found.is_empty() else row.with_columns(found["id"]))
         outcome: Outcome = "changed" if found.height else "added"
-        details = {"key": key, "fields": sorted(given), "outcome": outcome}
+        changed = {name if name in table.columns else "custom_fields" for name in fields if name != table.key[0]}
+        details = {"key": key, "fields": sorted(changed), "outcome": outcome}
         note_change(connection, table, "reference.set", details, mark=row.write_json())
     return outcome
 
@@ -337,7 +338,10 @@ def _written(name: str) -> str:
 def _named(table: Table, key: str, given: Mapping[str, str]) -> dict[str, str | None]:
     """The fields given, by our names, with the key among them; «-» is null."""
     cells = pl.DataFrame({header_name(name): [value.strip()] for name, value in given.items()})
-    names: dict[str, str | None] = dict(renamed(cells, FORMS[table.name].words).row(0, named=True)) if given else {}
+    try:
+        names: dict[str, str | None] = dict(renamed(cells, FORMS[table.name].words).row(0, named=True)) if given else {}
+    except ReferenceRefused as refused:
+        raise RuleError("DL-REF-052", column=refused.faults[0].facts["columns"]) from None
     cleared = {name: None if value in EMPTY else value for name, value in names.items()}
     return {**cleared, table.key[0]: key.strip()}
 

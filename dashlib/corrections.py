@@ -63,9 +63,9 @@ def _said(value: Any) -> str:
 
 def _read_file(path: Path) -> pl.DataFrame:
     """The table in a CSV file, all text; where fields are separated by ; , or a tab, its header tells."""
-    data = read_bytes(path)
-    if len(data) > MAX_BYTES:
+    if path.is_file() and path.stat().st_size > MAX_BYTES:
         _refuse([Fault("DL-WHATIF-007", "refused", facts={"limit": MAX_BYTES // 2**20})])
+    data = read_bytes(path)
     try:
         text, _ = to_utf8(data)
     except ExportRefused as refused:
@@ -120,7 +120,7 @@ def _cells(wanted: pl.DataFrame) -> pl.DataFrame:
     given = [name for name in NAMES if name in wanted.columns]
     absent = [pl.lit(None, pl.String).alias(name) for name in NAMES if name not in given]
     kept = [pl.when(pl.col(name).str.strip_chars() != EMPTIED).then(name).alias(name) for name in given]
-    return wanted.select(*kept, *absent).select(NAMES)
+    return wanted.with_columns(*kept, *absent).select(NAMES)
 
 
 def _find_unreadable(wanted: pl.DataFrame, values: pl.DataFrame, found: pl.DataFrame) -> list[Fault]:
@@ -141,7 +141,7 @@ def _find_unreadable(wanted: pl.DataFrame, values: pl.DataFrame, found: pl.DataF
 def _put(lines: pl.DataFrame, wanted: pl.DataFrame, values: pl.DataFrame) -> pl.DataFrame:
     given = [name for name in NAMES if name in wanted.columns]
     said = {f"{name}_said": wanted[name].is_not_null() for name in given}
-    corrected = values.select(pl.col(given).name.suffix("_new")).with_columns(wanted["row_number"], **said)
+    corrected = values.select(wanted["row_number"], pl.col(given).name.suffix("_new"), **said)
     beside = lines.join(corrected, on="row_number", how="left", maintain_order="left")
     return beside.with_columns(
         pl.when(pl.col(f"{name}_said").fill_null(False))

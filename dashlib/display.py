@@ -53,6 +53,12 @@ def progress(lang: str) -> Iterator[Told]:
         click.echo("\r" + " " * (BAR + 24) + "\r", err=True, nl=False)
 
 
+def confidence(level: str | None, lang: str) -> str:
+    """How far a rule can be trusted, in words."""
+    known = level in ("high", "medium", "low")
+    return texts.text(f"rule.confidence.{level}", lang) if known else level or texts.NULL
+
+
 def summary(run: Run, lang: str) -> str:
     """What a run found, in a dozen lines: counts of lines, the three sums, and the rules that reported most."""
     figures = run.figures

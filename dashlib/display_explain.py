@@ -8,7 +8,7 @@ import polars as pl
 from dashlib import messages, texts
 from dashlib.comparison import STAKES, STATUSES
 from dashlib.diffing import RunComparison
-from dashlib.display import GLYPHS, cell, frame, table
+from dashlib.display import GLYPHS, cell, confidence, frame, table
 from dashlib.explaining import Why
 from dashlib.rules.base import RELATED_LINES
 from dashlib.whatif import WhatIf
@@ -42,16 +42,13 @@ def _head(found: Why, lang: str) -> str:
 
 def _sheet(found: Why, lang: str) -> list[str]:
     rule = found.rule or {}
-    source = " · ".join(
-        [str(rule.get("source") or texts.NULL)]
-        + ([texts.text("why.confidence", lang, confidence=rule["confidence"])] if rule.get("confidence") else [])
-    )
     rows = [
         ("why.solution", found.said("solution", lang)),
         ("why.counted", _arithmetic(found, lang)),
         ("why.rule", (found.said("label", lang) or found.result["rule_id"]) if rule else None),
         ("why.rule", None if rule else texts.text("why.no_rule", lang)),
-        ("why.source", source if rule else None),
+        ("why.source", str(rule.get("source") or texts.NULL) if rule else None),
+        ("rule.confidence", confidence(rule.get("confidence"), lang) if rule else None),
         ("why.version", _version(found, lang) if rule else None),
         ("why.aside", _aside(found, lang)),
     ]

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from dashlib.errors import RuleError, UsageError
 from dashlib.rules import Rule, parse_rules
-from dashlib.rules.base import EVERY_CODE, Code, Context
+from dashlib.rules.base import EVERY_CODE, Code, Context, NamedCode
 
 OWN = ("threshold", "enabled", "severity", "label", "message", "solution", "source", "confidence")
 VALIDITY = ("valid_from", "valid_to")
@@ -84,7 +84,7 @@ def edited(rule: Rule, changes: Mapping[str, Any]) -> Rule:
     for path, value in changes.items():
         if path in FIXED:
             faults.append(f"{rule.name}, {path}: cannot be changed")
-        elif not _put(data, _path(path), _meant(rule, _path(path), data, value)):
+        elif not _is_put(rule, data, _path(path), value):
             faults.append(f"{rule.name}, {path}: no such field")
     # The guide's threshold of an amount limit says its maximum a second time.
     if rule.condition.type == "amount_limit" and data["threshold"] is not None and "threshold" not in changes:
@@ -108,6 +108,12 @@ def _parsed(name: str, data: dict[str, Any], faults: list[str]) -> Rule:
 def _path(path: str) -> list[str]:
     parts = path.split(".")
     return parts if parts[0] in (*OWN, *VALIDITY, "condition") else ["condition", *parts]
+
+
+def _is_put(rule: Rule, data: dict[str, Any], path: list[str], value: Any) -> bool:
+    meant = _meant(rule, path, data, value)
+    # A field that is emptied leaves nothing behind by which its type could tell that it is none.
+    return (meant is not None or _kind_at(rule, path) is not None) and _put(data, path, meant)
 
 
 def _put(data: Any, path: list[str], value: Any) -> bool:
@@ -228,7 +234,8 @@ def _flat(data: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]
 
 def named_codes(rule: Rule) -> dict[str, str]:
     """Every code that a rule names, with the field that names it first."""
-    return {code: field for field, code in reversed(list(_named(rule.condition, Code))) if code != EVERY_CODE}
+    named = [*_named(rule.condition, Code), *_named(rule.condition, NamedCode)]
+    return {code: field for field, code in reversed(named) if code != EVERY_CODE}
 
 
 def named_contexts(rule: Rule) -> dict[str, str]:

@@ -141,7 +141,9 @@ def _plan(connection: sa.Connection, imported: Imported, effective: date | None)
     pairs, added, gone = _pair(fresh, mine, table, dated=imported.dated)
     is_repriced = _is_repriced(effective)
     successors = pairs.filter(is_repriced).with_columns(valid_from=effective) if effective else pairs.clear()
-    ended = gone if effective else gone.clear()
+    # What begins on that day or later has no day before it to end on.
+    began = (pl.col("valid_from").is_null() | (pl.col("valid_from") < effective)) if effective else pl.lit(False)
+    ended, undone = (gone.filter(chosen) for chosen in (began, ~began)) if is_current else (gone.clear(), gone)
     kept = [pl.col(f"{name}_old").alias(name) for name in VALIDITY if is_current]
     return Plan(
         table=table,
@@ -150,7 +152,7 @@ def _plan(connection: sa.Connection, imported: Imported, effective: date | None)
         added=pl.concat([added.select(table.names), successors.select(table.names)]),
         changed=pairs.filter(~is_repriced).with_columns(kept).select("id", *table.names),
         closed=pl.concat([current.join(successors, on="id", how="semi"), ended]),
-        removed=pl.concat([starter, gone.clear() if effective else gone]),
+        removed=pl.concat([starter, undone]),
         unchanged=incoming.height - fresh.height,
         suspects=pl.concat([imported.suspects, denied, yours]),
     )

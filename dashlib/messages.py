@@ -1,7 +1,7 @@
 """The sentence of a result, made from its rule's own words and what the rule counted. Pure; no identity in it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
@@ -20,12 +20,15 @@ COUNTED = tuple(dict.fromkeys(name.removesuffix("_cents") for name in FACTS))
 CARD = r"^([A-Z]{4}[0-9X*]{8}|[0-9]{12})$"
 
 
-def with_facts(results: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+def with_facts(
+    results: pl.DataFrame, lines: pl.DataFrame, doctors: Callable[[pl.Series], pl.Series] | None = None
+) -> pl.DataFrame:
     """Results with what their messages may say of their line.
 
     Args:
         results: of `engine.find_results`.
         lines: of `records.prepare`.
+        doctors: gives the doctors' pseudonyms; without it messages name no doctor.
 
     Returns:
         (results, more): the results' columns, `invoice`, `code`, `date_service`, `doctor`, `patient` of the line, and
@@ -44,7 +47,9 @@ def with_facts(results: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
         establishment="lieu",
     )
     results = results.join(line, on="row_number", how="left", maintain_order="left")
-    return results.with_columns(words=pl.struct(_words(results))).drop("debut", "fin", "place", "establishment", *FACTS)
+    named = results["doctor"].clear(results.height) if doctors is None else doctors(results["doctor"])
+    words = pl.struct(named.alias("doctor"), *_words(results))
+    return results.with_columns(words=words).drop("debut", "fin", "place", "establishment", *FACTS)
 
 
 def _words(results: pl.DataFrame) -> list[pl.Expr]:
@@ -157,13 +162,22 @@ def _said(word: str, schema: pl.Schema, lang: str) -> pl.Expr:
     if word not in schema:
         return pl.lit("—")
     said = pl.col(word).cast(pl.String)
-    if word in MONEY and lang == "fr":
-        said = said.str.replace(".", ",", literal=True)
+    if word in MONEY:
+        said = _grouped(said, lang)
     if word in EXPORTED:
         said = said.replace(MASKED, texts.text("result.masked", lang))
     if word in TRANSLATED:
         said = TRANSLATED[word](said, lang)
     return said.fill_null("—")
+
+
+def _grouped(said: pl.Expr, lang: str) -> pl.Expr:
+    """1234.50 as 1 234,50 or 1,234.50."""
+    if lang == "fr":
+        said = said.str.replace(".", ",", literal=True)
+    by = texts.NARROW if lang == "fr" else ","
+    said = said.str.replace(r"^(-?\d{1,3})(\d{3})(\d{3})(\D|$)", f"${{1}}{by}${{2}}{by}${{3}}${{4}}")
+    return said.str.replace(r"^(-?\d{1,3})(\d{3})(\D|$)", f"${{1}}{by}${{2}}${{3}}")
 
 
 def _alternatives(said: pl.Expr, lang: str) -> pl.Expr:
@@ -175,6 +189,11 @@ def _window(said: pl.Expr, lang: str) -> pl.Expr:
     """mon–fri 08:00–18:00 as lun.–ven. 08:00–18:00."""
     words = {word: texts.text(f"fact.window.{word}", lang) for word in (*WEEK, "holidays", "not")}
     return _alternatives(said.str.replace_many(words), lang)
+
+
+def _reason(said: pl.Expr, lang: str) -> pl.Expr:
+    """Which demand of a rule on office fees was not met."""
+    return said.replace({why: texts.text(f"fact.reason.{why}", lang) for why in ("category", "count", "paid", "total")})
 
 
 def _place(said: pl.Expr, lang: str) -> pl.Expr:
@@ -199,6 +218,7 @@ TRANSLATED = {
     "suggested": _alternatives,
     "window": _window,
     "place": _place,
+    "reason": _reason,
     "age": _ages,
     "range": _ages,
 }

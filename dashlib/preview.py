@@ -190,7 +190,7 @@ def _judge(
 ) -> _Judged:
     counted = _of_days(wb, lines, days)
     found = [_results(lines, counted, rules, touched, ref) for rules, touched in moments]
-    said = [_said(results, counted, rules, lang) for results, (rules, _) in zip(found, moments, strict=True)]
+    said = [_said(wb, results, counted, rules, lang) for results, (rules, _) in zip(found, moments, strict=True)]
     results = wb.pseudonyms.redacted(_compared(*said)).with_columns(run=pl.lit(run, pl.Int64))
     figures = pl.concat(_figures(counted, part, name) for part, name in zip(found, ("before", "after"), strict=True))
     return _Judged(run, counted.height, results.select(pl.col(n).cast(t) for n, t in RESULTS.items()), figures)
@@ -210,8 +210,8 @@ def _results(
     return results.join(counted.select("row_number"), on="row_number", how="semi", maintain_order="left")
 
 
-def _said(results: pl.DataFrame, lines: pl.DataFrame, rules: list[Rule], lang: str) -> pl.DataFrame:
-    known = messages.with_facts(results, lines)
+def _said(wb: Workbench, results: pl.DataFrame, lines: pl.DataFrame, rules: list[Rule], lang: str) -> pl.DataFrame:
+    known = messages.with_facts(results, lines, wb.pseudonyms.doctors)
     nth = pl.int_range(pl.len()).over("rule_id", "row_number")
     return known.with_columns(message=messages.messages(known, rules, lang), nth=nth)
 

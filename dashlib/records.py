@@ -52,7 +52,7 @@ SCHEMA = {"row_number": pl.Int64, "line_number": pl.Int64} | {c.name: c.dtype fo
 
 FULL_NAM = r"^[A-Z]{4}\d{8}$"  # 4 letters, YYMMDD (month + 50 for women), 2 digits
 MASKED_NAM = r"^[A-Z]{4}[xX*]{4}\d{4}$"  # exporters mask year and month, and keep day and the last two digits
-NO_SECTOR = "Aucun Secteur"
+NO_SECTOR = "aucun secteur"
 NO_TIME = 2047  # sorts after every minute of a day
 
 
@@ -66,6 +66,7 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
         (lines, more), in the same order. Blank text is null. Replaced: `code` zero-padded to 5; `doctor` the licence
         number, else the trimmed text; `patient` the full NAM, else the trimmed whole text (masked NAMs of two people
         can be equal). Added:
+        `code_no` u32, the code as a number, null where it is no code of five digits;
         `nam` str, what stands before the name, as exported, "" where there is only a name; `doctor_name`,
         `patient_name`; `lieu` str, the place padded to 5 where it is all digits; `place` str, cabinet or etablissement;
         `contexts` str, normalised tokens as |G160|AR|, null where there is none;
@@ -180,6 +181,8 @@ def age_days() -> pl.Expr:
 _PARTS = pl.when(pl.col("patient").str.starts_with("- ")).then(pl.lit(" ") + pl.col("patient")).otherwise("patient")
 _PLACE = pl.when(pl.col("lieu").str.starts_with("5")).then(pl.lit("cabinet")).otherwise(pl.lit("etablissement"))
 
+_SECTOR = pl.col("secteur_activite")
+
 _MEANINGS: dict[str, Sequence[dict[str, pl.Expr]]] = {
     "debut": [{"debut_min": _minutes("debut", last=1439)}],
     "fin": [{"fin_min": _minutes("fin", last=1440)}],
@@ -192,9 +195,12 @@ _MEANINGS: dict[str, Sequence[dict[str, pl.Expr]]] = {
         },
         {"place": pl.when(pl.col("lieu").is_not_null()).then(_PLACE)},
     ],
-    "secteur_activite": [{"secteur_activite": pl.col("secteur_activite").replace(NO_SECTOR, None)}],
+    "secteur_activite": [{"secteur_activite": pl.when(_SECTOR.str.to_lowercase() != NO_SECTOR).then(_SECTOR)}],
     "diagnostic": [],
-    "code": [{"code": pl.col("code").str.zfill(5)}],
+    "code": [
+        {"code": pl.col("code").str.zfill(5)},
+        {"code_no": pl.when(pl.col("code").str.contains(r"^[0-9]{5}$")).then("code").cast(pl.UInt32)},
+    ],
     "role": [],
     "element_de_contexte": [{"contexts": _contexts()}],
     # "1999123-10456 | Tremplin, Zoé - Omnipraticien": a doctor bills under several groups, so the licence identifies.

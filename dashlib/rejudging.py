@@ -12,6 +12,8 @@ import polars as pl
 from dashlib import engine
 from dashlib.records import COLUMNS
 from dashlib.rules import Rule
+from dashlib.rules.advice import Opportunity
+from dashlib.rules.advice_office import OF_FEES, OfficeFeeAdvice
 from dashlib.rules.base import Reference, Scope
 
 # The columns that make a line's group; a line that lacks one of them is in no group.
@@ -67,12 +69,35 @@ def numbered(results: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split(rules: Sequence[Rule]) -> tuple[list[Rule], list[Rule]]:
-    """Rules that need the whole file, with all that silence them or that they silence, and the others."""
-    wide = {rule.name for rule in rules if rule.condition.scope not in GROUPS}
-    linked = [{rule.name, *rule.condition.unless_rules} for rule in rules if rule.condition.unless_rules]
+    """Rules that need the whole file, with all that silence them or that they silence or ask, and the others."""
+    asked = {rule.name: _asked(rule, rules) for rule in rules}
+    wide = {
+        rule.name
+        for rule in rules
+        if rule.condition.scope not in GROUPS or not asked[rule.name] <= _within(rule.condition.scope, rules)
+    }
+    linked = [{rule.name, *rule.condition.unless_rules, *asked[rule.name]} for rule in rules]
     while more := {name for names in linked if names & wide for name in names} - wide:
         wide |= more
     return [rule for rule in rules if rule.name in wide], [rule for rule in rules if rule.name not in wide]
+
+
+def _asked(advice: Rule, rules: Sequence[Rule]) -> set[str]:
+    """Rules whose results some advice asks for, and those that silence these."""
+    condition = advice.condition
+    if not isinstance(condition, Opportunity):
+        return set()
+    of_fees = isinstance(condition, OfficeFeeAdvice)
+    asked = [rule for rule in rules if rule.name in condition.asks or (of_fees and rule.category == OF_FEES)]
+    silencing = {name for rule in asked for name in rule.condition.unless_rules}
+    return {rule.name for rule in rules if rule in asked or rule.name in silencing}
+
+
+def _within(scope: Scope, rules: Sequence[Rule]) -> set[str]:
+    """Rules that look at no more than a group of this scope."""
+    columns = set(GROUPS[scope])
+    inner = {name for name, names in GROUPS.items() if name == "row" or columns <= set(names)}
+    return {rule.name for rule in rules if rule.condition.scope in inner}
 
 
 def _changed(before: pl.DataFrame, after: pl.DataFrame) -> pl.Series:

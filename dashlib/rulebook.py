@@ -4,6 +4,7 @@ Rules are superseded, never edited: what a run was judged by stays known.
 """
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,9 @@ from dashlib.workbench import Workbench
 
 EDITORS = ("editor", "admin")
 NEAR, MAY_BE_MEANT = 3, 0.5
+LONGEST_NAME = 200
+# PostgreSQL keeps neither a zero nor half a character; JSON writes the zero so.
+NO_TEXT = r"\\u0000|[\ud800-\udfff]"
 
 
 @dataclass(frozen=True)
@@ -281,7 +285,8 @@ def require_known(wb: Workbench, rules: Sequence[Rule]) -> tuple[str, ...]:
     """Codes that cannot be judged, because the table of codes is only the starter.
 
     Raises:
-        RuleError: DL-RULE-001, rules name codes or contexts that neither the tables nor the shipped rulebook know.
+        RuleError: DL-RULE-001, rules name codes or contexts that neither the tables nor the shipped rulebook know, or
+            hold words that are not kept: a health insurance number, a character that is none.
     """
     ref, known = reference.load(wb, _today()), shipped_rules()
     codes = set(ref.codes["code"].str.zfill(5)).union(*(named_codes(rule) for rule in known))
@@ -289,7 +294,8 @@ def require_known(wb: Workbench, rules: Sequence[Rule]) -> tuple[str, ...]:
     unknown = [
         (rule.name, field, code) for rule in rules for code, field in named_codes(rule).items() if code not in codes
     ]
-    faults = [
+    faults = [fault for rule in rules for fault in _unfit_words(rule)]
+    faults += [
         f"{rule.name}, {field}: unknown context {context}"
         for rule in rules
         for context, field in named_contexts(rule).items()
@@ -304,9 +310,25 @@ def require_known(wb: Workbench, rules: Sequence[Rule]) -> tuple[str, ...]:
     if "codes" in ref.trusted:
         faults += [f"{name}, {field}: unknown code {code}" for name, field, code in unknown]
     if faults:
-        origin = rules[0].name if len(rules) == 1 else "rules"
+        origin = _shown(rules[0].name) if len(rules) == 1 else "rules"
         raise RuleError("DL-RULE-001", origin=origin, faults="; ".join(faults))
     return tuple(sorted({code for _, _, code in unknown}))
+
+
+def _unfit_words(rule: Rule) -> list[str]:
+    """What of a rule's own words cannot be kept, or may not: they stand in every result, and in both logs."""
+    said = {change.field: json.dumps(change.after, ensure_ascii=False) for change in differences({}, rule_data(rule))}
+    name = _shown(rule.name)
+    faults = [f"{name}, {field}: holds a health insurance number" for field in said if re.search(CARD, said[field])]
+    faults += [
+        f"{name}, {field}: holds a character that cannot be kept" for field in said if re.search(NO_TEXT, said[field])
+    ]
+    return faults + [f"{name}, name: longer than {LONGEST_NAME} characters"] * (len(rule.name) > LONGEST_NAME)
+
+
+def _shown(name: str) -> str:
+    """A name as a message may say it, whoever made it up."""
+    return re.sub(CARD, "…", "".join(c if c.isprintable() else "…" for c in name))[:LONGEST_NAME]
 
 
 def _spellings(contexts: Any) -> set[str]:

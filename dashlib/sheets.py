@@ -50,12 +50,12 @@ def sheet(found: Sheet, lang: str) -> str:
         ("meaning", [texts.text(f"rule.meaning.{rule.condition.type}", lang)]),
         ("codes", list(_codes(found, lang))),
         ("parameters", [f"{name} = {written(value)}" for name, value in parameters(rule) if name != "codes"]),
-        ("threshold", [texts.money(rule.threshold, lang)] if rule.threshold is not None else []),
+        ("threshold", _threshold(rule, lang)),
         ("message", [said(rule.message, lang)]),
         ("solution", [said(rule.solution, lang)]),
         ("validity", [_validity(rule.valid_from, rule.valid_to, lang)]),
         ("source", [rule.source or texts.NULL]),
-        ("confidence", [_confidence(rule, lang)]),
+        ("confidence", [display.confidence(rule.confidence, lang)]),
         ("latest", [_made(found.latest, lang)]),
     ]
     return "\n".join([head, *_paragraphs([(texts.text(f"rule.{name}", lang), lines) for name, lines in parts])])
@@ -95,9 +95,10 @@ def _validity(first: date | None, last: date | None, lang: str) -> str:
     return texts.text(key, lang, first=texts.long_day(first, lang), last=texts.long_day(last, lang))
 
 
-def _confidence(rule: Rule, lang: str) -> str:
-    known = rule.confidence in ("high", "medium", "low")
-    return texts.text(f"rule.confidence.{rule.confidence}", lang) if known else rule.confidence or texts.NULL
+def _threshold(rule: Rule, lang: str) -> list[str]:
+    """Dollars a day; of an amount_limit it is the parameter `max`, which is told already."""
+    told = rule.threshold is not None and rule.condition.type == "office_fee_validation"
+    return [texts.money(rule.threshold, lang)] if told and rule.threshold is not None else []
 
 
 def _made(version: Version | None, lang: str) -> str:

@@ -171,7 +171,7 @@ def _results(
     wb: Workbench, found: pl.DataFrame, lines: pl.DataFrame, rejected: pl.DataFrame, rules: Sequence[Rule]
 ) -> pl.DataFrame:
     """Results as they are kept: the gravest first and numbered, with their French sentence, facts and money."""
-    known = messages.with_facts(found, lines)
+    known = messages.with_facts(found, lines, wb.pseudonyms.doctors)
     kept = known.with_columns(
         message=messages.messages(known, rules, "fr"),
         details=messages.details(known, rules),

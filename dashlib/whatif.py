@@ -100,6 +100,6 @@ def _known(results: pl.DataFrame) -> dict[str, Decimal]:
 
 def _shown(wb: Workbench, results: pl.DataFrame, lines: pl.DataFrame, rules: Sequence[Rule], lang: str) -> pl.DataFrame:
     """Results as people see them: with their sentences, and pseudonyms."""
-    told = messages.with_facts(results, lines)
+    told = messages.with_facts(results, lines, wb.pseudonyms.doctors)
     said = told.with_columns(message=messages.messages(told, rules, lang))
     return wb.pseudonyms.redacted(said.select(SHOWN))

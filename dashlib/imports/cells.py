@@ -26,9 +26,10 @@ def read_cells(text: str) -> pl.DataFrame:
     """
     lines, rows = _records(text)
     header = [header_name(cell) for cell in rows[0]]
-    twice = sorted({name or "«»" for name in header if not name or header.count(name) > 1})
+    # By their places: a file without a header has a line in its stead, and what that says stays unsaid.
+    twice = [at for at, name in enumerate(header, 1) if not name or header.count(name) > 1]
     if twice:
-        refuse([fault("DL-REF-020", [1], columns=", ".join(twice))])
+        refuse([fault("DL-REF-020", [1], columns=", ".join(map(str, twice)))])
     torn = [line for line, row in zip(lines[1:], rows[1:], strict=True) if len(row) != len(header)]
     if torn:
         refuse([fault("DL-REF-021", torn, fields=len(header))])
@@ -72,6 +73,13 @@ def header_name(cell: str) -> str:
 
 
 def renamed(cells: pl.DataFrame, names: Mapping[str, str]) -> pl.DataFrame:
-    """The cells with other words for their columns, where those that we use are not there already."""
+    """The cells with other words for their columns, where those that we use are not there already.
+
+    Raises:
+        ReferenceRefused: DL-REF-030, several columns mean the same.
+    """
     wanted = {old: new for old, new in names.items() if old in cells.columns and new not in cells.columns}
+    meant = list(wanted.values())
+    if twice := sorted({name for name in meant if meant.count(name) > 1}):
+        refuse([fault("DL-REF-030", [1], columns=", ".join(twice))])
     return cells.rename(wanted)

@@ -1,10 +1,12 @@
 """Whether a file can be a reference file at all: not too big, whole, and text in one encoding."""
 
+import re
 from pathlib import Path
 
 from dashlib.errors import ExportRefused, NotFound, RuleError
 from dashlib.exports import require_readable, shown_name
 from dashlib.exports.gate import read_bytes, to_utf8
+from dashlib.exports.lines import TWICE_ENCODED
 
 # The manual's page is 4 MB and the longest published table 2 MB; ten times as much is a mistake, not a reference.
 LIMITS_MIB = {"manual": 40, "rules": 16}
@@ -62,13 +64,7 @@ def page_text(data: bytes) -> str:
 
 
 def _sound(text: str) -> str:
-    if "\0" in text:
-        raise RuleError("DL-REF-002", lines=_line_of(text, "\0"))
-    for lost in ("\ufffd", "Ã©", "Ã¨", "Â«"):
-        if lost in text:
-            raise RuleError("DL-REF-003", lines=_line_of(text, lost))
+    for code, sign in (("DL-REF-002", "\0"), ("DL-REF-003", rf"\ufffd|Â«|{TWICE_ENCODED}")):
+        if found := re.search(sign, text):
+            raise RuleError(code, lines=text.count("\n", 0, found.start()) + 1)
     return text
-
-
-def _line_of(text: str, mark: str) -> int:
-    return text.count("\n", 0, text.index(mark)) + 1

@@ -7,14 +7,16 @@ faults are known, is taken row by row.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 import polars as pl
 
 from dashlib.errors import Fault, RuleError
 from dashlib.imports.cells import LINE, renamed
-from dashlib.imports.codes import CODE_ROWS, MONEY, TARIFF_OF
+from dashlib.imports.codes import CODE_ROWS, MONEY
 from dashlib.imports.faults import fault, refuse
+from dashlib.phi import CARD
 
 type Kind = Literal["code", "money", "date", "flag", "place", "list", "text", "context", "establishment", "applies_to"]
 
@@ -65,6 +67,8 @@ PLACES = {
 }  # fmt: skip
 FLAGS = {"true": True, "vrai": True, "oui": True, "false": False, "faux": False, "non": False}
 BY_ITSELF = ("custom_fields",)
+SENSIBLE = (date(1900, 1, 1), date(2199, 12, 31))  # a day beyond was typed wrongly, and PostgreSQL cannot read them all
+CONTEXT = r"^\S{1,60}$"  # the longest known has 31 characters
 
 
 def read_table(cells: pl.DataFrame, table: str) -> pl.DataFrame:
@@ -73,7 +77,8 @@ def read_table(cells: pl.DataFrame, table: str) -> pl.DataFrame:
     Raises:
         ReferenceRefused: every fault, with its column and lines: DL-REF-024, columns are missing; DL-REF-025, an
             establishments list without RAMQ numbers; DL-REF-026, a needed cell is empty; DL-REF-027, a cell is not
-            what its column holds; DL-REF-028, a row stands twice; DL-REF-029, tariffs contradict each other.
+            what its column holds; DL-REF-028, a row stands twice; DL-REF-029, tariffs contradict each other;
+            DL-REF-030, several columns mean the same; DL-REF-031, a tariff ends before it begins.
     """
     form = FORMS[table]
     cells = renamed(cells, form.words)
@@ -84,7 +89,15 @@ def read_table(cells: pl.DataFrame, table: str) -> pl.DataFrame:
         line=pl.col(LINE),
     )
     filled = typed.with_columns(_defaults(typed, table))
-    refuse([*_empty(cells, form), *_misread(cells, typed, form), *_repeated(filled, form), *_contradictory(filled)])
+    refuse(
+        [
+            *_empty(cells, form),
+            *_misread(cells, typed, form),
+            *_repeated(filled, form),
+            *_ended_early(filled),
+            *_contradictory(filled),
+        ]
+    )
     return filled
 
 
@@ -106,7 +119,8 @@ def _typed(cell: pl.Expr, kind: Kind) -> pl.Expr:
             plain = cell.str.replace(",", ".", literal=True).str.replace_all(r"[\s$]", "")
             return pl.when(plain.str.contains(r"^\d{1,8}(\.\d{1,2})?$")).then(plain).cast(MONEY)
         case "date":
-            return cell.str.to_date("%Y-%m-%d", strict=False)
+            day = cell.str.to_date("%Y-%m-%d", strict=False)
+            return pl.when(day.is_between(*SENSIBLE)).then(day)
         case "flag":
             return cell.str.to_lowercase().replace_strict(FLAGS, default=None, return_dtype=pl.Boolean)
         case "place":
@@ -114,7 +128,8 @@ def _typed(cell: pl.Expr, kind: Kind) -> pl.Expr:
         case "list":
             return cell
         case "context":
-            return cell.str.strip_chars_start("#").str.to_uppercase()
+            written = cell.str.strip_chars_start("#").str.to_uppercase()
+            return pl.when(written.str.contains(CONTEXT) & ~written.str.contains(CARD)).then(written)
         case "establishment":
             return pl.when(cell.str.contains(r"^[0-9A-Za-z]{1,10}$")).then(_padded(cell))
         case "applies_to":
@@ -143,13 +158,22 @@ def _fields(row: dict[str, str | None], kept: list[str]) -> dict[str, object]:
     fields: dict[str, object] = {}
     for name, cell in row.items():
         if name in kept and cell is not None:
-            try:
-                fields |= json.loads(cell)
-            except (TypeError, ValueError):
-                fields[name] = cell
+            fields |= _object(cell) or {name: cell}
         elif cell is not None:
             fields[name] = FLAGS.get(cell.lower(), cell)
     return fields
+
+
+def _object(cell: str) -> dict[str, object] | None:
+    """The object that a text is in JSON; None where it is no object, or one that PostgreSQL cannot keep."""
+    try:
+        found = json.loads(cell)
+        # Neither NaN nor half a character; a zero is told by what it is written as.
+        kept = json.dumps(found, allow_nan=False).encode("ascii")
+        json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) and rb"\u0000" not in kept else None
 
 
 def _defaults(typed: pl.DataFrame, table: str) -> list[pl.Expr]:
@@ -197,12 +221,25 @@ def _repeated(rows: pl.DataFrame, form: Form) -> list[Fault]:
     return [fault("DL-REF-028", lines, key=", ".join(form.key or ("code",)))] if lines else []
 
 
+def _ended_early(rows: pl.DataFrame) -> list[Fault]:
+    lines = _lines(rows, pl.col("valid_to") < pl.col("valid_from")) if "valid_to" in rows.columns else []
+    return [fault("DL-REF-031", lines, column="valid_to")] if lines else []
+
+
 def _contradictory(rows: pl.DataFrame) -> list[Fault]:
     """Two amounts for the same code, place, role, kind and day, both said to be certain."""
     if "tariff_value" not in rows.columns:
         return []
     sure = rows.filter("trusted", pl.col("tariff_value").is_not_null(), pl.col("kind") != "supplement")
-    lines = _lines(sure, pl.col("tariff_value").n_unique().over(TARIFF_OF) > 1)
+    of = ["code", "place", "role", "kind"]
+    dated = sure.with_columns(
+        begins=pl.col("valid_from").fill_null(date.min), ends=pl.col("valid_to").fill_null(date.max)
+    )
+    # Rows of one stretch share days, each with another of it: two amounts there hold on the same day.
+    before = pl.col("ends").cum_max().shift(1)
+    stretches = dated.sort("begins", LINE).with_columns(starts=(pl.col("begins") > before.over(of)).fill_null(True))
+    stretches = stretches.with_columns(stretch=pl.col("starts").cum_sum().over(of)).sort(LINE)
+    lines = _lines(stretches, pl.col("tariff_value").n_unique().over(*of, "stretch") > 1)
     return [fault("DL-REF-029", lines)] if lines else []
 
 

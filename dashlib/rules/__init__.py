@@ -2,13 +2,15 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import reduce
 from importlib import resources
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from dashlib.errors import RuleError
 from dashlib.rules.amounts import AmountLimit
@@ -85,52 +87,73 @@ class Rule(Strict):
         return given if threshold is not None else given | {"threshold": most}
 
 
-_RULES = TypeAdapter(list[Rule])
-
-
 def parse_rules(items: Sequence[dict[str, Any]], *, origin: str = "rules") -> list[Rule]:
     """Rules from their JSON form.
 
     Raises:
         RuleError: DL-RULE-001, with every fault of every rule at once: which rule, which field, why.
     """
-    try:
-        rules = _RULES.validate_python(items)
-    except ValidationError as refused:
-        raise RuleError("DL-RULE-001", origin=origin, faults=_faults(refused, items)) from None
-    faults = [fault for rule in rules for fault in impossible(rule)]
-    names = [rule.name for rule in rules]
-    faults += [f"{name}: name given twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    rules, faults, names = list[Rule](), list[str](), Counter[str]()
+    for number, item in enumerate(items):
+        name = item["name"] if isinstance(item, dict) and isinstance(item.get("name"), str) else f"rule {number}"
+        rule, found = _read(item)
+        rules += [rule] if rule else []
+        names[name] += 1
+        faults += [f"{name}, {fault}" for fault in found]
+    faults += [f"{name}: name given twice" for name, times in sorted(names.items()) if times > 1]
     if faults:
         raise RuleError("DL-RULE-001", origin=origin, faults="; ".join(faults))
     return rules
 
 
-def _faults(refused: ValidationError, items: Sequence[dict[str, Any]]) -> str:
-    def where(location: tuple[int | str, ...]) -> str:
-        number, *path = location
-        name = (
-            items[int(number)].get("name", f"rule {number}")
-            if isinstance(items[int(number)], dict)
-            else f"rule {number}"
-        )
-        return f"{name}, {'.'.join(map(str, path))}"
+def _read(item: Any) -> tuple[Rule | None, list[str]]:
+    """A rule, as far as it can be read, and all its faults: what is refused is left out, to see what else would be."""
+    faults, refused = list[str](), set[tuple[int | str, ...]]()
+    while True:
+        try:
+            rule = Rule.model_validate(item)
+        except ValidationError as error:
+            told = error.errors(include_input=False, include_url=False)
+        else:
+            return rule, [*faults, *impossible(rule)]
+        left_out = {part for path in refused for part in path if isinstance(part, str)}
+        for path, why in ((e["loc"], e["msg"]) for e in told if e["loc"] not in refused):
+            # What is said of a field because it was left out is no fault of the rule.
+            if reasons := [reason for reason in why.split("; ") if left_out.isdisjoint(re.findall(r"\w+", reason))]:
+                faults.append(f"{'.'.join(map(str, path))}: {'; '.join(reasons)}")
+        refused |= {e["loc"] for e in told}
+        bare = reduce(_without, (e["loc"] for e in told), item)
+        if bare == item:
+            return None, faults
+        item = bare
 
-    return "; ".join(f"{where(e['loc'])}: {e['msg']}" for e in refused.errors(include_input=False, include_url=False))
+
+def _without(item: Any, path: Sequence[int | str]) -> Any:
+    """A configuration less the value at a path, in which stand also the types of conditions, which are no keys."""
+    if not path or not isinstance(item, dict):
+        return item
+    key, *rest = path
+    if key not in item:
+        return _without(item, rest)
+    if rest and isinstance(item[key], dict):
+        return item | {key: _without(item[key], rest)}
+    return {name: value for name, value in item.items() if name != key}
 
 
 def impossible(rule: Rule) -> list[str]:
     """What no single field can tell: words a message may not use, a threshold that the type does not know."""
     known = rule.condition.facts | LINE_FACTS
     words = {w for text in (*rule.message.values(), *rule.solution.values()) for w in re.findall(r"\{(\w*)\}", text)}
-    faults = [f"{rule.name}, message: unknown word {{{word}}}" for word in sorted(words - known)]
+    faults = [f"message: unknown word {{{word}}}" for word in sorted(words - known)]
     if isinstance(rule.condition, AmountLimit):
         if rule.threshold != rule.condition.max:
-            faults.append(f"{rule.name}, threshold: must equal condition.max")
+            faults.append("threshold: must equal condition.max")
     elif rule.threshold is not None and rule.condition.type != "office_fee_validation":
-        faults.append(f"{rule.name}, threshold: acts only for office_fee_validation")
+        faults.append("threshold: acts only for office_fee_validation")
+    if rule.name in rule.condition.unless_rules:
+        faults.append("condition.unless_rules: names the rule itself")
     if rule.valid_from and rule.valid_to and rule.valid_to < rule.valid_from:
-        faults.append(f"{rule.name}, valid_to: before valid_from")
+        faults.append("valid_to: before valid_from")
     return faults
 
 

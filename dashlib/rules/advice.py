@@ -19,10 +19,10 @@ from dashlib.rules.base import (
     code_table,
     looked_at,
     parameters,
+    refuse,
     rules_by,
 )
 from dashlib.rules.filters import Filters
-from dashlib.rules.periods import refuse
 
 REPORTED = {"rule_id": pl.String, "category": pl.String, "severity": pl.String, "row_number": pl.Int64}
 
@@ -92,10 +92,7 @@ def advised(found: pl.LazyFrame, gain: pl.Expr | str, *facts: str) -> pl.LazyFra
 
 def pairs_of(cases: Cases, some: pl.LazyFrame, lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
     """Every (rule, line) that rules look at among some of the lines, as `base.candidates` finds them among all."""
-    codes = frozenset[str]().union(*(case.codes for case in cases))
-    # To leave out other codes first is quicker than to join all lines with the rules.
-    named = some if EVERY_CODE in codes else some.filter(pl.col("code").is_in(sorted(codes)))
-    return looked_at(by_code(cases, named, ref), cases, lines, ref)
+    return looked_at(by_code(cases, some, ref), cases, lines, ref)
 
 
 def counts_by_code(cases: Cases, lines: pl.LazyFrame, ref: Reference, judged: pl.Expr) -> pl.LazyFrame:
@@ -108,13 +105,13 @@ def counts_by_code(cases: Cases, lines: pl.LazyFrame, ref: Reference, judged: pl
         alike = [case for case in cases if case.rule in rules]
         of_codes = (
             lines.filter(filters.keep(ref), ~pl.col("reversed"))
-            .select("code", known=judged & ~filters.where.unknown())
-            .group_by("code")
+            .select("code_no", known=judged & ~filters.where.unknown())
+            .group_by("code_no")
             .agg(checked=pl.col("known").sum().cast(pl.Int64), lines=pl.len().cast(pl.Int64))
-            .select("code", "checked", skipped=pl.col("lines") - pl.col("checked"))
+            .select("code_no", "checked", skipped=pl.col("lines") - pl.col("checked"))
             .cache()
         )
         every = parameters([case for case in alike if EVERY_CODE in case.codes], {}, lambda case: ())
-        for of_rules in (of_codes.join(code_table(alike), on="code"), of_codes.join(every, how="cross")):
+        for of_rules in (of_codes.join(code_table(alike), on="code_no"), of_codes.join(every, how="cross")):
             counted.append(of_rules.select("rule", "checked", "skipped"))
     return pl.concat(counted)

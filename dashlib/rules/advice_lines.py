@@ -12,9 +12,10 @@ from dashlib.rules.advice import OTHERS, Earlier, Opportunity, advised, counts_b
 from dashlib.rules.base import (
     AGE_MONTHS,
     EVERY_CODE,
+    LONGEST_DAYS,
     Case,
-    Code,
     Context,
+    NamedCode,
     Plan,
     Reference,
     Scope,
@@ -22,8 +23,9 @@ from dashlib.rules.base import (
     looked_at,
     parameters,
     plain,
+    refuse,
 )
-from dashlib.rules.periods import parameter, refuse
+from dashlib.rules.periods import parameter
 from dashlib.rules.tariffs import look_up, only_one, tariffs
 
 _RULE_CODE = {"rule": pl.UInt16, "code": pl.String}
@@ -40,8 +42,8 @@ class AgeUpcode(Opportunity):
 
     strategy: Literal["age_upcode"]
     min_years: int = Field(ge=1, le=110)
-    map: Mapping[Code, Code] = Field(min_length=1)
-    map_80: Mapping[Code, Code] = Field(default_factory=dict)
+    map: Mapping[NamedCode, NamedCode] = Field(min_length=1)
+    map_80: Mapping[NamedCode, NamedCode] = Field(default_factory=dict)
 
     @property
     def scope(self) -> Scope:
@@ -112,7 +114,7 @@ class MissingCompanion(Opportunity):
 
     strategy: Literal["missing_companion"]
     trigger_indicator: str = Field(min_length=1)
-    companions: Mapping[str, Code] = Field(min_length=1)
+    companions: Mapping[str, NamedCode] = Field(min_length=1)
 
     @classmethod
     def advise(cls, cases: Sequence[Case[Self]], lines: pl.LazyFrame, ref: Reference, earlier: Earlier) -> Plan:
@@ -203,7 +205,7 @@ class UnpaidWithinDeadline(Opportunity):
     takes_codes: ClassVar[bool] = True
 
     strategy: Literal["unpaid_within_deadline"]
-    days: int = Field(ge=1)
+    days: int = Field(ge=1, le=LONGEST_DAYS)
     group: tuple[Literal["code", "lieu_de_pratique"], ...] = ("code",)
 
     @classmethod

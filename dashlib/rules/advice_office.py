@@ -9,9 +9,19 @@ import polars as pl
 from pydantic import ConfigDict, Field, model_validator
 
 from dashlib.rules.advice import Earlier, Opportunity, advised
-from dashlib.rules.base import RELATED_LINES, Case, Code, Plan, Reference, Scope, holds_context, parameters
+from dashlib.rules.base import (
+    RELATED_LINES,
+    Case,
+    NamedCode,
+    Plan,
+    Reference,
+    Scope,
+    has_code,
+    holds_context,
+    parameters,
+    refuse,
+)
 from dashlib.rules.filters import Filters
-from dashlib.rules.periods import refuse
 from dashlib.rules.seen import FEES, WALK_IN_CONTEXTS, Minimum, Seen, Visit, see
 from dashlib.rules.tariffs import Cad, to_cents
 
@@ -35,8 +45,8 @@ class OfficeFeeAdvice(Opportunity):
     # The first strategy that has something to say of a day says it; the others keep silent.
     rank: ClassVar[int]
 
-    thresholds: Mapping[Code, Minimum] = Field(min_length=1)
-    amounts: Mapping[Code, Cad] = Field(min_length=1)
+    thresholds: Mapping[NamedCode, Minimum] = Field(min_length=1)
+    amounts: Mapping[NamedCode, Cad] = Field(min_length=1)
 
     def needed(self, *, thresholds: Iterable[str], amounts: Iterable[str]) -> list[tuple[bool, str]]:
         lacking = [("thresholds", code) for code in thresholds if code not in self.thresholds]
@@ -137,8 +147,8 @@ class OfficeFeeUpgrade(OfficeFeeAdvice):
     rank: ClassVar[int] = 1
 
     strategy: Literal["office_fee_upgrade"]
-    lower: Code = Field(alias="from")
-    higher: Code = Field(alias="to")
+    lower: NamedCode = Field(alias="from")
+    higher: NamedCode = Field(alias="to")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -171,8 +181,8 @@ class OfficeFeeSecond(OfficeFeeAdvice):
     rank: ClassVar[int] = 2
 
     strategy: Literal["office_fee_second"]
-    code: Code
-    other_code: Code
+    code: NamedCode
+    other_code: NamedCode
     max: Cad
 
     @model_validator(mode="after")
@@ -224,7 +234,7 @@ def _fees(lines: pl.LazyFrame, cases: Cases, earlier: Earlier) -> pl.LazyFrame:
     worth = {code: case.condition.cents(code) for case in cases for code in case.condition.amounts}
     wrong = earlier.results.filter(category=OF_FEES, severity="error")["row_number"].unique()
     elsewhere = (pl.col("place") != "cabinet").fill_null(False)
-    return lines.filter(pl.col("code").is_in(_codes(cases)), pl.col("doctor_day").is_not_null()).select(
+    return lines.filter(has_code(_codes(cases)), pl.col("doctor_day").is_not_null()).select(
         *("row_number", "doctor_day", "code", "order_no", "reversed", "prel_cents"),
         walk_in=holds_context(WALK_IN_CONTEXTS),
         worth=pl.col("code").replace_strict(worth, default=0, return_dtype=pl.Int64),

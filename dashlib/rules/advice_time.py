@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from dashlib.rules.advice import Earlier, Opportunity, advised, counts_by_code, pairs_of
 from dashlib.rules.amounts import AmountLimit, minutes_a_day
-from dashlib.rules.base import Case, Code, Plan, Reference, Scope
+from dashlib.rules.base import Case, NamedCode, Plan, Reference, Scope, refuse
 from dashlib.rules.minutes import BY_TIMES, TELLS_TIME
-from dashlib.rules.periods import parameter, refuse
+from dashlib.rules.periods import parameter
 from dashlib.rules.tariffs import Cad, Sources, look_up, only_one, tariffs, to_cents
 
 # What clinical interventions are worth until a trusted table says so: cabinet, etablissement.
@@ -34,8 +34,8 @@ class DurationUpgrade(Opportunity):
     takes_codes: ClassVar[bool] = True
 
     strategy: Literal["duration_upgrade"]
-    base_code: Code
-    addon_code: Code
+    base_code: NamedCode
+    addon_code: NamedCode
     base_minutes: int = Field(ge=1)
     addon_minutes: int = Field(ge=1)
     addon_min_last: int = Field(ge=1)

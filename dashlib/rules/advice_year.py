@@ -9,8 +9,8 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from dashlib.rules.advice import OTHERS, Earlier, Opportunity, advised, pairs_of
-from dashlib.rules.base import Case, Code, Plan, Reference, Scope, code_table, counts
-from dashlib.rules.periods import GROUP, in_groups, period_label, refuse
+from dashlib.rules.base import Case, NamedCode, Plan, Reference, Scope, code_table, counts, has_code, refuse
+from dashlib.rules.periods import GROUP, in_groups, period_label
 from dashlib.rules.tariffs import Cad, look_up, only_one, tariffs, to_cents
 
 Within = Literal["day", "week", "month", "quarter", "calendar_year", "lifetime"]
@@ -30,9 +30,9 @@ class MissingAnnualCode(Opportunity):
     per: ClassVar[str] = "patient"
 
     strategy: Literal["missing_annual_code"]
-    code: Code | None = None
-    trigger_codes: tuple[Code, ...] = ()
-    blocked_by: frozenset[Code] = frozenset()
+    code: NamedCode | None = None
+    trigger_codes: tuple[NamedCode, ...] = ()
+    blocked_by: frozenset[NamedCode] = frozenset()
     amount: Cad | None = None
     period: Within = "calendar_year"
     report: Literal["first_trigger", "last_trigger"] = "first_trigger"
@@ -79,9 +79,9 @@ class MissingAnnualCode(Opportunity):
 
 
 def _billed(cases: Sequence[Case[MissingAnnualCode]], lines: pl.LazyFrame) -> pl.LazyFrame:
-    codes = sorted(frozenset[str]().union(*(case.codes for case in cases)))
-    some = lines.filter(pl.col("code").is_in(codes)).with_columns(judged=pl.lit(True))
-    return some.join(code_table(cases), on="code")
+    codes = frozenset[str]().union(*(case.codes for case in cases))
+    some = lines.filter(has_code(codes)).with_columns(judged=pl.lit(True))
+    return some.join(code_table(cases), on="code_no")
 
 
 def _triggers(condition: MissingAnnualCode, ref: Reference) -> frozenset[str]:
@@ -145,7 +145,7 @@ class QuotaLeft(Opportunity):
     facts: ClassVar[frozenset[str]] = frozenset({"gain", "count", "max", "left", "period"})
 
     strategy: Literal["quota_left"]
-    quotas: Mapping[Code, Annotated[int, Field(ge=1)]] = Field(min_length=1)
+    quotas: Mapping[NamedCode, Annotated[int, Field(ge=1)]] = Field(min_length=1)
     per: Literal["doctor"] = "doctor"
     period: Within = "quarter"
 

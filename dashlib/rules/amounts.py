@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import polars as pl
 from pydantic import Field, PlainSerializer, model_validator
 
-from dashlib.rules.base import Case, Code, Plan, Reference, Severity, candidates, counts, parameters
+from dashlib.rules.base import Case, NamedCode, Plan, Reference, Severity, candidates, counts, parameters, refuse
 from dashlib.rules.minutes import BY_TIMES, LEAST_UNITS, by_units
 from dashlib.rules.periods import (
     GROUP,
@@ -22,7 +22,6 @@ from dashlib.rules.periods import (
     of_window,
     parameter,
     period_label,
-    refuse,
 )
 
 Measure = Literal["amount", "units", "minutes", "lines", "patients"]
@@ -56,11 +55,11 @@ class AmountLimit(PerPeriod):
     type: Literal["amount_limit"]
     measure: Measure
     max: Most
-    minutes_by_code: Mapping[Code, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    minutes_by_code: Mapping[NamedCode, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     minutes_source: Annotated[tuple[Source, ...], Field(min_length=1)] = SOURCES
     max_by_place: Mapping[Place, Most] | None = None
     unit_minutes: int | None = Field(default=None, ge=1)
-    distinct_sessions_for: frozenset[Code] = frozenset()
+    distinct_sessions_for: frozenset[NamedCode] = frozenset()
     when_all_paid: Severity | None = None
 
     @model_validator(mode="after")

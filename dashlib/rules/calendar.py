@@ -58,8 +58,8 @@ def _easter(year: int) -> date:
     return date(year, month, day + 1)
 
 
-# The RAMQ has paid doctors since 1 November 1970.
-FIRST_YEAR = 1970
+# The RAMQ has paid doctors since 1 November 1970; no export of today holds services of the last year.
+YEARS = range(1970, 2101)
 
 
 def mark_holidays(lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
@@ -75,7 +75,7 @@ def mark_holidays(lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
     published = pl.concat([Reference(ref.run_date).holidays, ref.holidays], how="diagonal").with_columns(
         pl.col("applies_to").fill_null(EVERYWHERE)
     )
-    general = _general(published, range(FIRST_YEAR, ref.run_date.year + 2))
+    general = _general(published, YEARS)
     here = _own(published, general)
     everywhere = pl.col("date_de_service").is_in(general["date"].unique().to_list())
     return (

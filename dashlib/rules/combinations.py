@@ -4,13 +4,12 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import reduce
 from itertools import batched
 from operator import or_
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from dashlib.rules.base import EVERY_CODE, Case, Code, Condition, Plan, Reference, Scope
+from dashlib.rules.base import EVERY_CODE, LONGEST_DAYS, Case, Code, Condition, Plan, Reference, Scope, refuse
 from dashlib.rules.filters import Filters
 
 Within = Literal[
@@ -22,6 +21,8 @@ Within = Literal[
     "invoice",
     "invoice_or_patient_day",
 ]
+
+Roles = Annotated[frozenset[str], Field(min_length=1)]
 
 # A set of rules is the bits of one signed number, so that lines and rules need not be multiplied.
 RULES_AT_ONCE = 63
@@ -53,9 +54,9 @@ class Prohibition(Condition):
     within: Within = Field(alias="scope")
     order: Literal["any", "b_before_a"] = "any"
     report: Literal["a", "b", "both"] = "a"
-    days: int | None = Field(default=None, ge=1)
-    roles_a: frozenset[str] | None = None
-    roles_b: frozenset[str] | None = None
+    days: int | None = Field(default=None, ge=1, le=LONGEST_DAYS)
+    roles_a: Roles | None = None
+    roles_b: Roles | None = None
     same_code: bool = False
 
     @property
@@ -74,14 +75,13 @@ class Prohibition(Condition):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         rolling = self.within == "patient_doctor_rolling_days"
-        for refused, reason in (
+        faults = [
             (not self.codes and not self.code_groups, "codes: a prohibition names codes or code_groups"),
             (not self.with_codes and not self.same_code, "with_codes: needed, unless same_code is true"),
             (rolling and self.days is None, "days: needed by patient_doctor_rolling_days"),
             (not rolling and self.days is not None, "days: only for patient_doctor_rolling_days"),
-        ):
-            if refused:
-                raise PydanticCustomError("prohibition", reason)
+        ]
+        refuse("prohibition", faults)
         return self
 
     @classmethod
@@ -137,7 +137,7 @@ def _with_sides(cases: Cases, lines: pl.LazyFrame, ref: Reference) -> pl.LazyFra
     dated = pl.col("date_de_service").is_not_null() & pl.col("code").is_not_null()
     every = dict(zip("ab", _every_code(cases), strict=True))
     return (
-        lines.join(_code_sides(cases), on="code", how="left")
+        lines.join(_code_sides(cases), on="code_no", how="left")
         .with_columns(
             kept=_mask(_bits(cases, Filters.of), lambda filters: filters.keep(ref)),
             known=pl.when(dated).then(_known(cases)).otherwise(0),
@@ -184,15 +184,15 @@ def _every_code(cases: Cases) -> tuple[int, int]:
 
 
 def _code_sides(cases: Cases) -> pl.LazyFrame:
-    """(code, a, b): the rules that have the code on each side, those that take every code among them."""
+    """(code_no, a, b): the rules that have the code on each side, those that take every code among them."""
     every_a, every_b = _every_code(cases)
     sides: dict[str, list[int]] = {}
     for bit, case in enumerate(cases):
         for side, codes in enumerate(_side_codes(case)):
             for code in codes:
                 sides.setdefault(code, [every_a, every_b])[side] |= 1 << bit
-    rows = [(code, a, b) for code, (a, b) in sides.items()]
-    return pl.LazyFrame(rows, schema={"code": pl.String, "a": pl.Int64, "b": pl.Int64}, orient="row")
+    rows = [(int(code), a, b) for code, (a, b) in sides.items() if code != EVERY_CODE]
+    return pl.LazyFrame(rows, schema={"code_no": pl.UInt32, "a": pl.Int64, "b": pl.Int64}, orient="row")
 
 
 GROUPS = ["patient_day", "patient_doctor_day", "patient_doctor", "facture"]

@@ -18,10 +18,12 @@ from dashlib.rules.base import (
     Scope,
     candidates,
     counts,
+    has_code,
     parameters,
+    refuse,
 )
 from dashlib.rules.minutes import BY_TIMES, by_units
-from dashlib.rules.periods import of_rules, refuse
+from dashlib.rules.periods import of_rules
 
 
 class DurationCheck(Condition):
@@ -90,7 +92,7 @@ class DurationCheck(Condition):
 
 type Cases = Sequence[Case[DurationCheck]]
 
-TAKEN = ("rule", "judged", "row_number", "code", "time_no", "patient_doctor_day", "debut_min", "fin_min", "unites")
+TAKEN = ("rule", "judged", "row_number", "code_no", "time_no", "patient_doctor_day", "debut_min", "fin_min", "unites")
 FOUND = ("rule", "row_number", "minutes", "related")
 
 
@@ -113,7 +115,7 @@ def _timed(cases: Cases, lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
     pairs = candidates(wide, lines, ref).select(TAKEN).cache()
     of_day = pl.col("patient_doctor_day")
     opened = (
-        pairs.filter("judged", _has_code(in_sessions, lambda case: case.condition.when_same_session_codes))
+        pairs.filter("judged", _of_rules_codes(in_sessions, lambda case: case.condition.when_same_session_codes))
         .sort("time_no")
         .group_by("rule", of_day)
         .agg(related=pl.col("row_number").head(RELATED_LINES))
@@ -121,7 +123,7 @@ def _timed(cases: Cases, lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
     needs_day = of_rules([case for case in cases if case.condition.meets_others])
     minutes = pl.coalesce(BY_TIMES, by_units())
     return (
-        pairs.filter(~of_rules(in_sessions) | _has_code(in_sessions, lambda case: case.codes))
+        pairs.filter(~of_rules(in_sessions) | _of_rules_codes(in_sessions, lambda case: case.codes))
         .join(opened, on=["rule", "patient_doctor_day"], how="left")
         .filter(~of_rules(in_sessions) | of_day.is_null() | pl.col("related").is_not_null())
         .with_columns(minutes=minutes)
@@ -129,14 +131,14 @@ def _timed(cases: Cases, lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
     )
 
 
-def _has_code(cases: Cases, codes_of: Callable[[Case[DurationCheck]], Iterable[str]]) -> pl.Expr:
+def _of_rules_codes(cases: Cases, codes_of: Callable[[Case[DurationCheck]], Iterable[str]]) -> pl.Expr:
     """True for a line of one of these rules that has one of the codes."""
     own = [of_rules([case]) & _is_of(frozenset(codes_of(case))) for case in cases]
     return pl.any_horizontal(own) if own else pl.lit(False)
 
 
 def _is_of(codes: frozenset[str]) -> pl.Expr:
-    return pl.lit(True) if EVERY_CODE in codes else pl.col("code").is_in(sorted(codes)).fill_null(False)
+    return pl.lit(True) if EVERY_CODE in codes else has_code(codes)
 
 
 def _days(judged: pl.LazyFrame) -> pl.LazyFrame:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from dashlib.rules.base import EVERY_CODE, Case, Code, Plan, Reference, by_code, counts, looked_at
+from dashlib.rules.base import EVERY_CODE, MOST, Case, Code, Plan, Reference, by_code, counts, looked_at, refuse
 from dashlib.rules.periods import (
     GROUP,
     ROLLING,
@@ -20,7 +20,6 @@ from dashlib.rules.periods import (
     of_rules,
     parameter,
     period_label,
-    refuse,
 )
 
 
@@ -39,7 +38,7 @@ class MutualExclusion(PerPeriod):
 
     type: Literal["mutual_exclusion"]
     groups: tuple[tuple[Code, ...], ...] | None = None
-    max_distinct: int = Field(default=1, ge=1)
+    max_distinct: int = Field(default=1, ge=1, le=MOST)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -82,14 +81,14 @@ TAKEN = [*GROUP, "crowd", "judged", "service", "row_number", "code", "date_de_se
 def _with_services(cases: Cases, lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
     """Every (rule, line) by code, with the number of the line's `service` within the rule."""
     rows = [
-        (case.rule, code, number)
+        (case.rule, int(code), number)
         for case in cases
         if EVERY_CODE not in case.codes
         for number, codes in enumerate(case.condition.groups or [{code} for code in case.codes])
         for code in sorted(set(codes))
     ]
-    schema = {"rule": pl.UInt16, "code": pl.String, "service": pl.UInt32}
-    named = lines.join(pl.LazyFrame(rows, schema=schema, orient="row"), on="code")
+    schema = {"rule": pl.UInt16, "code_no": pl.UInt32, "service": pl.UInt32}
+    named = lines.join(pl.LazyFrame(rows, schema=schema, orient="row"), on="code_no")
     every = [case for case in cases if EVERY_CODE in case.codes]
     if not every:
         return named

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import polars as pl
 
-from dashlib.rules.base import EVERY_CODE, Case, Reference, Where, holds_context
+from dashlib.rules.base import EVERY_CODE, Case, Reference, Where, has_code, holds_context
 
 SKIPPED, JUDGED, BROKEN = 0, 1, 2
 """What a rule says of a line that it looks at; null where it does not look."""
@@ -40,7 +40,7 @@ class Filters:
         if self.unless_contexts:
             parts.append(~holds_context(self.unless_contexts))
         if self.unless_same_day_codes:
-            held = pl.col("code").is_in(sorted(self.unless_same_day_codes)).any().over("patient_doctor_day")
+            held = has_code(self.unless_same_day_codes).any().over("patient_doctor_day")
             parts.append(~held | pl.col("patient_doctor_day").is_null())
         if self.valid_from:
             parts.append(pl.col("date_de_service") >= self.valid_from)
@@ -52,7 +52,7 @@ class Filters:
 def of_codes(case: Case[Any]) -> pl.Expr:
     """True for a line of the rule's codes; a rule that names none looks at every line."""
     everything = not case.codes or EVERY_CODE in case.codes
-    return pl.lit(True) if everything else pl.col("code").is_in(sorted(case.codes)).fill_null(False)
+    return pl.lit(True) if everything else has_code(case.codes)
 
 
 def standing(case: Case[Any], ref: Reference, *, unknown: pl.Expr, broken: pl.Expr | None = None) -> pl.Expr:

@@ -1,12 +1,12 @@
 """Rules on how often a code may be billed for a patient, a doctor or a place, within a period."""
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import Field, model_validator
 
-from dashlib.rules.base import Case, Code, Plan, Reference, candidates, counts
+from dashlib.rules.base import MOST, Case, NamedCode, Plan, Reference, candidates, counts, refuse
 from dashlib.rules.periods import (
     GROUP,
     ROLLING,
@@ -21,7 +21,6 @@ from dashlib.rules.periods import (
     of_window,
     parameter,
     period_label,
-    refuse,
 )
 
 Count = Literal["lines", "units", "units_or_lines", "distinct_dates", "distinct_patients"]
@@ -44,10 +43,10 @@ class FrequencyLimit(PerPeriod):
     facts: ClassVar[frozenset[str]] = frozenset({"count", "max", "period", "first_date", "other_date", "days"})
 
     type: Literal["frequency_limit"]
-    max: int = Field(ge=0)
+    max: int = Field(ge=0, le=MOST)
     count: Count = "lines"
     keep: Literal["paid_first", "first_paid"] = "paid_first"
-    anchor_codes: frozenset[Code] | None = None
+    anchor_codes: Annotated[frozenset[NamedCode], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

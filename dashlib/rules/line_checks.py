@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from dashlib.records import MASKED_NAM
-from dashlib.rules.base import AGE_MONTHS, EVERY_CODE, Reference
+from dashlib.rules.base import AGE_MONTHS, EVERY_CODE, Reference, has_code
 
 if TYPE_CHECKING:
     from dashlib.rules.quality import DataQuality
@@ -39,7 +39,7 @@ _NAM = pl.col("nam").fill_null("")
 
 def _nam_format(rule: "DataQuality", ref: Reference) -> Check:
     codes = rule.allow_empty_codes or frozenset()
-    without_card = pl.lit(True) if EVERY_CODE in codes else pl.col("code").is_in(sorted(codes)).fill_null(False)
+    without_card = pl.lit(True) if EVERY_CODE in codes else has_code(codes)
     masked = pl.lit(False) if rule.allow_masked is False else _NAM.str.contains(MASKED_NAM)
     return Check(~_NAM.str.contains(WELL_FORMED_NAM) & ~((_NAM == "") & without_card), unknown=masked)
 

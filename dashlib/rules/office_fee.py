@@ -6,22 +6,22 @@ from typing import ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from dashlib.rules.base import (
     EVERY_CODE,
     RELATED_LINES,
     Case,
-    Code,
     Condition,
     Context,
+    NamedCode,
     Plan,
     Reference,
     Scope,
     candidates,
     counts,
+    has_code,
     holds_context,
-    parameters,
+    refuse,
 )
 from dashlib.rules.filters import Filters
 from dashlib.rules.seen import FEES, WALK_IN_CONTEXTS, Minimum, Seen, Visit, see
@@ -36,7 +36,8 @@ class OfficeFeeValidation(Condition):
     `threshold`, where it has one, is the most that the fees of a doctor's day may come to: lines beyond are reported.
     Whichever rules report a line, it is for one reason: too few patients seen, else the total, else unpaid ones.
 
-    Results tell why in `reason`: category (it has no fee), count, paid, total. Lines checked and skipped are fee lines.
+    Results tell why in `reason`: category (it has no fee), count, paid (the patients told are then those paid), total,
+    and what the day's fees come to, where the rule has a threshold. Lines checked and skipped are fee lines.
 
     Source:
         Rule types, 1; policies 3 to 5 and 20; clarifications, "office_fee_validation".
@@ -44,19 +45,19 @@ class OfficeFeeValidation(Condition):
 
     scope: ClassVar[Scope] = "doctor_day"
     facts: ClassVar[frozenset[str]] = frozenset(
-        {"registered", "walkIn", "need_registered", "need_walkIn", "total", "max"}
+        {"registered", "walkIn", "need_registered", "need_walkIn", "total", "max", "reason"}
     )
 
     type: Literal["office_fee_validation"]
-    thresholds: dict[Code, Minimum]
+    thresholds: dict[NamedCode, Minimum]
     walk_in_contexts: frozenset[Context] = WALK_IN_CONTEXTS
     place: Literal["cabinet", "any"] | None = "cabinet"
     patient_count: Literal["all", "paid"] = "all"
-    exclude_codes: frozenset[Code] = FEES
+    exclude_codes: frozenset[NamedCode] = FEES
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for refused, reason in (
+        faults = [
             (not self.codes and not self.code_groups, "codes: needed"),
             (EVERY_CODE in self.codes, "codes: a fee is named, * is not possible"),
             (
@@ -64,19 +65,20 @@ class OfficeFeeValidation(Condition):
                 "thresholds: must be among codes",
             ),
             (not set(self.codes) <= self.thresholds.keys(), "thresholds: every code needs one"),
-        ):
-            if refused:
-                raise PydanticCustomError("office_fee", reason)
+        ]
+        refuse("office_fee", faults)
         return self
 
     @classmethod
     def compile(cls, cases: Sequence[Case[Self]], lines: pl.LazyFrame, ref: Reference) -> Iterable[Plan]:
         fees = candidates(cases, lines, ref).with_columns(judged=pl.col("judged") & pl.col("doctor_day").is_not_null())
         fees = fees.cache()
-        days = lines.filter(pl.col("code").is_in(_fee_codes(cases))).select("doctor_day").unique()
+        days = lines.filter(has_code(_fee_codes(cases))).select("doctor_day").unique()
         of_days = lines.join(days, on="doctor_day", how="semi").cache()
         groups = [_Group(alike, see(visit, of_days, ref)) for visit, alike in _by_visit(cases).items()]
-        short = pl.concat([_short(fees.filter("judged"), group) for group in groups]).cache()
+        totals = _totals(cases, lines, ref)
+        short = pl.concat([_short(fees.filter("judged"), group) for group in groups])
+        short = short.join(totals, on=DAY, how="left").cache()
         # One defect once: a fee short of patients is not also too much, and one too much not also short of paid ones.
         refused = short.filter(pl.col("reason") != "paid")
         excess = _excess(cases, lines, ref).join(refused, on="row_number", how="anti").cache()
@@ -85,6 +87,7 @@ class OfficeFeeValidation(Condition):
         yield Plan(pl.concat([found.select(RESULTS) for found in (refused, unpaid, over)]), counts(fees))
 
 
+DAY = ["rule", "doctor_day"]
 RESULTS = [
     *("rule", "row_number", "severity", "related", "reason", "total_cents", "max_cents"),
     *("registered", "walkIn", "need_registered", "need_walkIn"),
@@ -141,13 +144,18 @@ def _short(fees: pl.LazyFrame, group: _Group) -> pl.LazyFrame:
         .when((paid < need) & answered)
         .then(pl.lit("paid"))
     )
+    of_paid = pl.col("reason") == "paid"
     in_office = pl.col("place").is_null() | (pl.col("place") == "cabinet")
     short = (
         _with_counts(fees.filter(in_office), group)
         .with_columns(walk_in=walk_in)
-        .with_columns(reason=reason, total_cents=pl.lit(None, pl.Int64), max_cents=pl.lit(None, pl.Int64))
+        .with_columns(reason=reason)
         .drop_nulls("reason")
-        .with_columns(severity=pl.when(pl.col("reason") == "paid").then(pl.lit("warning")))
+        .with_columns(
+            severity=pl.when(of_paid).then(pl.lit("warning")),
+            registered=pl.when(of_paid | by_paid).then("registered_paid").otherwise("registered"),
+            walkIn=pl.when(of_paid | by_paid).then("walkIn_paid").otherwise("walkIn"),
+        )
     )
     return short.join(_counted_visits(short, group), on=["doctor_day", "walk_in"], how="left")
 
@@ -162,25 +170,31 @@ def _counted_visits(short: pl.LazyFrame, group: _Group) -> pl.LazyFrame:
 
 def _excess(cases: Sequence[Case[OfficeFeeValidation]], lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
     """Fee lines from the one on with which a doctor's day passes the rule's threshold, paid lines first."""
-    limited = [replace(case, codes=case.codes | FEES) for case in cases if case.threshold is not None]
-    most = parameters(limited, {"max_cents": pl.Int64}, lambda case: [int(case.threshold * 100)])
-    day = ["rule", "doctor_day"]
-    beside = pl.col("row_number").over(day, mapping_strategy="join").list.set_difference(pl.concat_list("row_number"))
+    beside = pl.col("row_number").over(DAY, mapping_strategy="join").list.set_difference(pl.concat_list("row_number"))
     return (
-        candidates(limited, lines, ref)
-        .filter(pl.col("judged") & pl.col("doctor_day").is_not_null())
-        .join(most, on="rule")
-        .sort(*day, "order_no")
-        .with_columns(
-            running=pl.col("prel_cents").fill_null(0).cum_sum().over(day),
-            total_cents=pl.col("prel_cents").sum().over(day),
-        )
-        .with_columns(highest=pl.col("running").cum_max().over(day))
+        _limited(cases, lines, ref)
+        .sort(*DAY, "order_no")
+        .with_columns(running=pl.col("prel_cents").fill_null(0).cum_sum().over(DAY))
+        .with_columns(highest=pl.col("running").cum_max().over(DAY))
+        .join(_totals(cases, lines, ref), on=DAY)
         .filter(pl.col("total_cents") > pl.col("max_cents"))
         .with_columns(related=beside.list.sort().list.head(RELATED_LINES), reason=pl.lit("total"))
         .with_columns(severity=pl.lit(None, pl.String))
         .filter(pl.col("highest") > pl.col("max_cents"))
     )
+
+
+def _limited(cases: Sequence[Case[OfficeFeeValidation]], lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
+    """The fee lines that rules with a threshold add up."""
+    limited = [replace(case, codes=case.codes | FEES) for case in cases if case.threshold is not None]
+    return candidates(limited, lines, ref).filter(pl.col("judged") & pl.col("doctor_day").is_not_null())
+
+
+def _totals(cases: Sequence[Case[OfficeFeeValidation]], lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
+    """(rule, doctor_day, total_cents, max_cents): what a day's fees come to, of rules with a threshold."""
+    limits = [(case.rule, int(case.threshold * 100)) for case in cases if case.threshold is not None]
+    most = pl.LazyFrame(limits, {"rule": pl.UInt16, "max_cents": pl.Int64}, orient="row")
+    return _limited(cases, lines, ref).group_by(DAY).agg(total_cents=pl.col("prel_cents").sum()).join(most, on="rule")
 
 
 def _needs(cases: Sequence[Case[OfficeFeeValidation]]) -> pl.LazyFrame:

@@ -5,9 +5,8 @@ from typing import Any, Literal
 
 import polars as pl
 from pydantic import Field
-from pydantic_core import PydanticCustomError
 
-from dashlib.rules.base import EVERY_CODE, RELATED_LINES, Case, Condition, Scope
+from dashlib.rules.base import EVERY_CODE, LONGEST_DAYS, LONGEST_MONTHS, RELATED_LINES, Case, Condition, Scope
 
 Per = Literal["patient", "doctor", "patient_doctor", "establishment", "patient_establishment", "doctor_location"]
 Period = Literal["day", "week", "month", "quarter", "calendar_year", "rolling_days", "rolling_months", "lifetime"]
@@ -24,8 +23,8 @@ class PerPeriod(Condition):
 
     per: Per
     period: Period
-    days: int | None = Field(default=None, ge=1)
-    months: int | None = Field(default=None, ge=1)
+    days: int | None = Field(default=None, ge=1, le=LONGEST_DAYS)
+    months: int | None = Field(default=None, ge=1, le=LONGEST_MONTHS)
 
     @property
     def scope(self) -> Scope:
@@ -55,12 +54,6 @@ class PerPeriod(Condition):
         """Whether a parameter names codes that the rule itself does not."""
         known = self.code_groups is not None or EVERY_CODE in self.codes
         return not known and not named <= set(self.codes)
-
-
-def refuse(kind: str, faults: Sequence[tuple[bool, str]]) -> None:
-    """Refuses a condition for all its faults at once."""
-    if reasons := [reason for fault, reason in faults if fault]:
-        raise PydanticCustomError(kind, "; ".join(reasons))
 
 
 type Cases = Sequence[Case[Any]]

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from dashlib.records import COLUMNS
-from dashlib.rules.base import Case, Code, Condition, Plan, Reference, Scope
+from dashlib.rules.base import LONGEST_DAYS, Case, Code, Condition, NamedCode, Plan, Reference, Scope, has_code, refuse
 from dashlib.rules.filters import BROKEN, JUDGED, count_standings, standing
 from dashlib.rules.line_checks import CHECKS
 from dashlib.rules.references import readable
@@ -61,19 +61,19 @@ class DataQuality(Condition):
 
     type: Literal["data_quality"]
     check: LineCheck | Literal["duplicate_line", "overlap"]
-    exclude_codes: frozenset[Code] = frozenset()
+    exclude_codes: frozenset[NamedCode] = frozenset()
     allow_masked: bool | None = None
     allow_empty_codes: frozenset[Code] | None = None
     skip_masked: bool | None = None
-    days: int | None = Field(default=None, ge=0)
-    max_days: int | None = Field(default=None, ge=0)
+    days: int | None = Field(default=None, ge=0, le=LONGEST_DAYS)
+    max_days: int | None = Field(default=None, ge=0, le=LONGEST_DAYS)
     reference_date: Literal["run_date"] | None = None
     allow_midnight: bool | None = None
     max_overnight_hours: int | None = Field(default=None, ge=0, le=24)
     keys: tuple[str, ...] | None = Field(default=None, min_length=1)
     exclude_pairs_same_session: bool | None = None
     collective_codes: frozenset[Code] | None = None
-    allowed: frozenset[str] | None = None
+    allowed: frozenset[str] | None = Field(default=None, min_length=1)
     pattern: str | None = None
 
     @property
@@ -102,11 +102,16 @@ class DataQuality(Condition):
         known = PARAMETERS.get(self.check, ())
         every = [name for names in PARAMETERS.values() for name in names]
         needed = NEEDED.get(self.check)
-        if needed and getattr(self, needed) is None:
-            raise PydanticCustomError("quality", f"{needed}: needed by {self.check}")
         foreign = [name for name in every if name not in known and getattr(self, name) is not None]
-        if foreign:
-            raise PydanticCustomError("quality", f"{foreign[0]}: not a parameter of {self.check}")
+        faults = [
+            (needed is not None and getattr(self, needed) is None, f"{needed}: needed by {self.check}"),
+            (
+                self.days is not None and self.max_days is not None and self.max_days <= self.days,
+                "max_days: must be more than days",
+            ),
+            *((True, f"{name}: not a parameter of {self.check}") for name in foreign),
+        ]
+        refuse("quality", faults)
         return self
 
     @classmethod
@@ -131,7 +136,7 @@ def _stand(case: Case[DataQuality], ref: Reference, unknown: pl.Expr, broken: pl
     excluded = sorted(case.condition.exclude_codes)
     said = standing(case, ref, unknown=unknown, broken=broken)
     if excluded:
-        said = pl.when(~pl.col("code").is_in(excluded).fill_null(False)).then(said)
+        said = pl.when(~has_code(excluded)).then(said)
     return said.alias(_column(case))
 
 

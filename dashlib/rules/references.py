@@ -8,7 +8,7 @@ import polars as pl
 from pydantic import field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from dashlib.rules.base import Case, Condition, Plan, Reference, Scope, plain
+from dashlib.rules.base import Case, Condition, Plan, Reference, Scope, plain, refuse
 from dashlib.rules.filters import JUDGED, count_standings, standing
 
 Subject = Literal["code", "element_de_contexte", "lieu_de_pratique", "secteur_activite", "diagnostic"]
@@ -60,14 +60,13 @@ class ReferenceCheck(Condition):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         subject, matches = TABLES[self.table] if self.table else (self.field, frozenset({"exact"}))
-        for refused, reason in (
+        faults = [
             ((self.table is None) == (self.pattern is None), "table: either a table or a pattern is needed"),
             (self.field != subject, f"field: the table {self.table} knows {subject}"),
             (self.match not in matches, f"match: must be one of {', '.join(sorted(matches))}"),
             (self.table is None and self.skip_if_table_untrusted, "skip_if_table_untrusted: only with a table"),
-        ):
-            if refused:
-                raise PydanticCustomError("reference", reason)
+        ]
+        refuse("reference", faults)
         return self
 
     @classmethod

@@ -22,9 +22,9 @@ from dashlib.rules.base import (
     candidates,
     counts,
     holds_context,
+    refuse,
     rules_by,
 )
-from dashlib.rules.periods import refuse
 
 Within = Literal["patient_day", "patient_doctor_day", "patient_doctor_lifetime", "invoice"]
 Filled = Literal["debut", "fin", "unites", "diagnostic", "patient", "lieu_de_pratique"]
@@ -167,7 +167,7 @@ def _with_companion(
     key = KEYS[scope]
     asking = [_for_companions(case) for case in cases if case.condition.require.scope == scope]
     # Few lines are judged, and many could be companions: those that meet none of them are left out first.
-    near = lines.join(looked_at.select(key).unique(), on=key, how="semi").select("row_number", "code", key)
+    near = lines.join(looked_at.select(key).unique(), on=key, how="semi").select("row_number", "code_no", key)
     beside = by_code(asking, near, ref).group_by("rule", key).agg(companions=pl.len(), first=pl.col("row_number").min())
     another = (pl.col("companions") > 1) | (pl.col("first") != pl.col("row_number"))
     return (

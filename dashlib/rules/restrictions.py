@@ -25,10 +25,10 @@ from dashlib.rules.base import (
     parameters,
     plain,
     plain_text,
+    refuse,
     rules_by,
 )
 from dashlib.rules.calendar import mark_holidays
-from dashlib.rules.periods import refuse
 
 HOME_VISIT = "VISITE_DOMICILE"
 

@@ -6,7 +6,7 @@ import polars as pl
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from dashlib.rules.base import Reference, Strict, holds_context
+from dashlib.rules.base import Reference, Strict, has_code, holds_context
 from dashlib.rules.filters import Filters
 
 # The two fees of the agreement: never visits, and added up to the most that a day may bring.
@@ -57,7 +57,7 @@ class Seen:
 
 def see(visit: Visit, of_days: pl.LazyFrame, ref: Reference) -> Seen:
     """Counts the patients of these lines; a patient seen both ways is a walk-in."""
-    fee = pl.col("code").is_in(sorted(visit.no_visits)).fill_null(False)
+    fee = has_code(visit.no_visits)
     visited = ~fee & visit.filters.keep(ref) & ~visit.filters.where.unknown()
     here = pl.lit(True) if visit.place is None else (pl.col("place") == visit.place).fill_null(False)
     lines = of_days.select(

@@ -11,20 +11,22 @@ from dashlib.rules.base import (
     CODES,
     EVERY_CODE,
     Case,
-    Code,
     Condition,
+    NamedCode,
     Plan,
     Reference,
     Scope,
     Strict,
     code_table,
+    has_code,
     parameters,
     plain,
+    refuse,
     rules_by,
 )
 from dashlib.rules.filters import BROKEN, JUDGED, SKIPPED, Filters, count_standings, standing
 from dashlib.rules.minutes import BY_TIMES
-from dashlib.rules.periods import of_rules, parameter, refuse
+from dashlib.rules.periods import of_rules, parameter
 
 # Numbers read back as they were written.
 _AS_NUMBER = PlainSerializer(lambda number: int(number) if number == int(number) else float(number), when_used="json")
@@ -70,7 +72,7 @@ class TariffCheck(Condition):
     place_aware: bool = True
     units_aware: bool = False
     per_minutes: int | None = Field(default=None, ge=1)
-    fixed: Mapping[Code, Cad] | None = Field(default=None, min_length=1)
+    fixed: Mapping[NamedCode, Cad] | None = Field(default=None, min_length=1)
     tolerance: Annotated[Decimal, Field(ge=0, lt=100, decimal_places=2), _AS_NUMBER] = Decimal("0.01")
     multipliers: tuple[Factor, ...] = Field(default=(Decimal(1),), min_length=1)
     reference: Sources = Sources()
@@ -242,12 +244,12 @@ def _situations(
     """What decides whether an amount is right by rules of equal filters, with the lines that agree in it.
 
     Returns:
-        (rule situations, 10): rule, code, place, role, cents, judged; date_de_service, units and minutes, null where no
-        rule asks for them; row_number list[i64].
+        (rule situations, 11): rule, code, code_no, place, role, cents, judged; date_de_service, units and minutes,
+        null where no rule asks for them; row_number list[i64].
     """
     every = [case for case in cases if EVERY_CODE in case.codes]
     codes = sorted(frozenset[str]().union(*(case.codes for case in cases)))
-    named = pl.lit(True) if every else pl.col("code").is_in(codes)
+    named = pl.lit(True) if every else has_code(codes)
     units = any(case.condition.units_aware for case in cases)
     minutes = any(case.condition.per_minutes for case in cases)
     asked = {
@@ -257,9 +259,9 @@ def _situations(
         "units": pl.when(pl.lit(units) & (pl.col("unites") > 0)).then("unites"),
         "minutes": pl.when(pl.lit(minutes) & pl.col("code").is_in(FURTHER_PERIODS)).then(BY_TIMES),
     }
-    kept = lines.filter(named & filters.keep(ref)).select("row_number", "code", "place", "role", **asked)
-    situations = kept.group_by("code", "place", "role", *asked).agg("row_number").cache()
-    of_code = situations.join(code_table(cases), on="code")
+    kept = lines.filter(named & filters.keep(ref)).select("row_number", "code", "code_no", "place", "role", **asked)
+    situations = kept.group_by("code", "code_no", "place", "role", *asked).agg("row_number").cache()
+    of_code = situations.join(code_table(cases), on="code_no")
     of_every = situations.join(parameters(every, {}, lambda case: ()), how="cross")
     return pl.concat([of_code, of_every.select(of_code.collect_schema().names())])
 

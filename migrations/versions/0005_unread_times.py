@@ -1,4 +1,4 @@
-"""0005_unread_times
+"""Times that could not be read are kept as they stood
 
 What stood in the place of a time that cannot be read is kept too: a line judged again from its record then gives the
 same results.

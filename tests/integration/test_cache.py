@@ -131,6 +131,13 @@ def test_a_damaged_value_is_read_anew(server, damage):
     assert_frame_equal(opened(server).frame(SLOT, 7, nobody), ROWS)
 
 
+def test_a_value_of_another_program_does_not_hinder_looking_at_the_cache(server):
+    cache = opened(server)
+    with asked(server) as redis:
+        redis.set(SLOT.key, b"garbage")
+    assert cache.status([SLOT])["keys"][0]["revision"] is None
+
+
 def test_keys_and_times_are_the_guides(desk, server):
     reference.warm(desk)
     with asked(server) as redis:

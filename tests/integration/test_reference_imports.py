@@ -9,7 +9,6 @@ from click.testing import CliRunner
 
 from dashlib import catalogue, cli, importing, reference
 from dashlib.catalogue import export_rows, remove_row, search, set_row, status
-from dashlib.database import StatementError
 from dashlib.errors import AccessDenied, NotFound, RuleError, UsageError
 from dashlib.importing import import_reference, plan_import
 from dashlib.rules.base import CodeGroups
@@ -116,6 +115,13 @@ def test_a_code_that_the_manual_no_longer_has_is_removed_or_ends_the_day_before(
     ended = plan_import(imported, "manual", shorter, effective=date(2026, 4, 1))
     assert (ended.removed.height, sorted(ended.closed["code"])) == (0, ["15820", "15820"])
     assert less.exists()
+
+
+def test_a_tariff_that_began_on_or_after_the_known_day_is_removed_for_it_cannot_end_before(wb, file):
+    later = "code;description;tariff_value;valid_from\n91001;A;5;2026-01-01\n91002;B;5;2026-01-01\n"
+    import_reference(wb, "codes", file(later))
+    plan = import_reference(wb, "codes", file("code;description;tariff_value\n91001;A;6\n"), effective=date(2025, 6, 1))
+    assert counts(plan) == [0, 1, 0, 1, 0]
 
 
 def test_an_import_that_fails_in_the_middle_leaves_nothing(wb, file, monkeypatch):
@@ -319,8 +325,15 @@ def test_frames_of_a_plan_hold_the_tables_columns(wb, file):
 
 def test_a_tariff_cannot_end_before_it_begins(wb):
     set_row(wb, "codes", "17238", {"description": "Entente", "valid_from": "2026-04-01"})
-    with pytest.raises(StatementError, match="codes_validity_check"):
+    with pytest.raises(RuleError, match=r"DL-REF-052.*valid_to"):
         set_row(wb, "codes", "17238", {"valid_to": "2026-03-31"})
+
+
+def test_the_journal_names_no_field_that_somebody_made_up(imported):
+    set_row(imported, "contexts", "AR", {"description": "Garde", "TEST00000000": "1"})
+    with imported.database.connect() as connection:
+        details = connection.scalars(sa.select(AuditEvent.details).order_by(AuditEvent.id)).all()
+    assert details[-1]["fields"] == ["custom_fields", "description"]
 
 
 SCRAPED = """billing_code,place,tariff_value,description,source_file,top_level,level1_group,leaf,anchor_id

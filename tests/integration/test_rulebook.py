@@ -226,3 +226,20 @@ def test_an_older_starter_is_replaced_unless_somebody_touched_it(wb):
     assert versions["codes"] != "starter-0"
     assert ask(wb, sa.text("SELECT count(*) > 0 FROM codes WHERE code = '15804'")) == [(True,)]
     assert ask(wb, sa.text("SELECT description FROM contexts WHERE context = 'G160'")) == [("ours",)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"message": {"fr": "pour TEST00000000"}}, "message.fr: holds a health insurance number"),
+        ({"name": "TEST00000000"}, "name: holds a health insurance number"),
+        ({"label": {"fr": "a\0b"}}, "label.fr: holds a character that cannot be kept"),
+        ({"source": "a\ud800b"}, "source: holds a character that cannot be kept"),
+        ({"name": "A" * 201}, "name: longer than 200 characters"),
+    ],
+)
+def test_a_rule_whose_words_may_not_be_kept_is_refused(wb, changes, said):
+    rule = parse_rules([OWN])[0].model_copy(update=changes)
+    with pytest.raises(RuleError, match=said) as refused:
+        rulebook.save_rules(wb, [rule], note="essai")
+    assert "TEST00000000" not in str(refused.value)

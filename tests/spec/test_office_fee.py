@@ -43,6 +43,12 @@ def test_of2_eleven_registered_patients_do_not():
     assert found["related"] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]
 
 
+def test_a_fee_short_of_paid_patients_tells_how_many_were_paid_and_what_the_day_comes_to():
+    found = results(HIGHER, day(registered=12, paid=1, fees=FEE)).row(0, named=True)
+    assert (found["reason"], found["registered"], found["need_registered"]) == ("paid", 1, 12)
+    assert (found["total_cents"], found["max_cents"]) == (6480, 6480)
+
+
 def test_of3_twenty_walk_in_patients_carry_a_fee_that_claims_them():
     assert said(FEES, day(walk_in=20, fees=WALK_IN_FEE)) == []
     assert said(FEES, day(walk_in=19, fees=WALK_IN_FEE)) == [(20, "error", "64.80", "count")]

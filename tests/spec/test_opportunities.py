@@ -332,7 +332,7 @@ def test_sentences_tell_what_was_counted():
         "Le 2025-03-04, 12 inscrits et 1 sans rendez-vous : le code 19929 (64,80 $) n'a pas été facturé."
     ]
     lines = "code | debut | fin | montant_preliminaire\n 15804 | 09:00 | 09:45 | 49.15"
-    assert sentences([LONG], lines, "en") == ["15804 of 45 min: the clinical intervention would be worth 40.40 $ more."]
+    assert sentences([LONG], lines, "en") == ["15804 of 45 min: the clinical intervention would be worth $40.40 more."]
 
 
 NEEDED = {
@@ -388,6 +388,9 @@ def test_each_strategy_reads_back_as_it_was_written(strategy):
     [
         ("age_upcode", {"days": 90}, "condition.opportunity.age_upcode.days"),
         ("age_upcode", {"map": {"15804": "15804"}}, "map: 15804 stands for itself"),
+        ("age_upcode", {"map": {"15804": "*"}}, "map.15804: a code is named here, * is not possible"),
+        ("office_fee_missed", {"thresholds": {"*": {"walkIn": 1}}}, "a code is named here, * is not possible"),
+        ("unpaid_within_deadline", {"days": 10**9}, "days: Input should be less than or equal to 36600"),
         ("age_upcode", {"codes": ["15804"]}, "codes: not a parameter of this strategy"),
         ("annual_all_unpaid", {"codes": []}, "codes: codes or code_groups are needed"),
         ("annual_all_unpaid", {"period": "rolling_days"}, "condition.opportunity.annual_all_unpaid.period"),

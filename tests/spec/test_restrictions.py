@@ -338,3 +338,19 @@ def test_what_cannot_be_is_refused_with_field_and_reason(condition, reasons):
 def test_a_restriction_judges_lines_alone_and_reads_back_as_it_was_written(written):
     assert written.condition.scope == "row"
     assert rule(written.condition.model_dump(mode="json", exclude_unset=True)) == written
+
+
+def test_without_a_table_the_holidays_of_the_agreement_hold_in_every_year_of_the_file():
+    no_holiday = {
+        "type": "time_restriction",
+        "codes": ["15641"],
+        "windows": [hours("00:00", "24:00", holiday="exclude")],
+    }
+    table = """
+        code  | date_de_service
+        15641 | 2019-12-25
+        15641 | 2027-12-25
+        15641 | 2040-12-24
+        15641 | 2040-12-23
+    """
+    assert broken(rule(no_holiday), table, Reference(date(2020, 1, 31))) == [1, 2, 3]

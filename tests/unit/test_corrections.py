@@ -4,6 +4,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
+from dashlib import corrections
 from dashlib.corrections import correct
 from dashlib.errors import CorrectionsRefused, ExportRefused
 from tests.tables import records
@@ -34,6 +35,18 @@ def test_values_are_read_as_an_export_writes_them():
         (Decimal("1032.40"), date(2025, 3, 5), "15805"),
     ]
     assert count == 1
+
+
+def test_a_table_without_a_column_to_correct_corrects_nothing(tmp_path):
+    lines, count = correct(LINES, written(tmp_path, "row_number\n1\n"))
+    assert (lines.equals(correct(LINES, {})[0]), count) == (True, 1)
+
+
+def test_a_file_that_is_too_big_is_not_read(tmp_path, monkeypatch):
+    path = written(tmp_path, "row_number;code\n1;15804\n")
+    monkeypatch.setattr(corrections, "MAX_BYTES", 5)
+    monkeypatch.setattr(corrections, "read_bytes", lambda _: 1 / 0)
+    assert refused(path) == [("DL-WHATIF-007", (), None)]
 
 
 def test_values_of_python_are_taken_as_they_are():

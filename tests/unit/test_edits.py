@@ -83,6 +83,11 @@ def test_a_placeholder_that_the_type_does_not_know_is_refused():
         edited(VISIT, {"message.fr": "{patient} {count}"})
 
 
+def test_a_field_that_is_none_is_refused_also_where_it_is_emptied():
+    with pytest.raises(RuleError, match=r"maxx: no such field"):
+        edited(VISIT, {"maxx": "null", "severity": "info"})
+
+
 def test_a_path_that_leads_nowhere_is_refused():
     with pytest.raises(RuleError, match=r"severity.x: no such field"):
         edited(VISIT, {"severity.x": "1"})

@@ -126,6 +126,53 @@ def test_all_faults_of_all_rules_are_told_at_once_with_their_field():
     assert "C, category" in faults
 
 
+def test_faults_of_fields_words_and_combinations_of_one_rule_are_told_together():
+    rolling = ONCE_A_DAY | {"maximum": 1, "period": "rolling_days"}
+    with pytest.raises(RuleError) as refused:
+        parse_rules(
+            [
+                {"name": "A", "category": "x", "condition": rolling},
+                {"name": "B", "category": "x", "condition": ONCE_A_DAY | {"max": -1}, "severity": "grave"},
+                {"name": "C", "category": "x", "condition": ONCE_A_DAY, "message": {"fr": "{it}"}, "threshold": 1},
+                {"name": "C", "category": 3, "condition": ONCE_A_DAY},
+            ]
+        )
+    assert str(refused.value.facts["faults"]).split("; ") == [
+        "A, condition.frequency_limit.maximum: Extra inputs are not permitted",
+        "A, condition.frequency_limit: days: needed by rolling_days",
+        "B, condition.frequency_limit.max: Input should be greater than or equal to 0",
+        "B, severity: Input should be 'error', 'warning' or 'info'",
+        "C, message: unknown word {it}",
+        "C, threshold: acts only for office_fee_validation",
+        "C, category: Input should be a valid string",
+        "C: name given twice",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "fault"),
+    [
+        ({"where": {"age_min_years": 10, "age_max_months": 119}}, "where: age_min_months, age_min_years: nobody"),
+        ({"where": {"date_from": "2025-02-01", "date_to": "2025-01-31"}}, "where: date_to: before date_from"),
+        ({"where": {"contexts_any": ["#G160"], "contexts_none": ["G160"]}}, "where: contexts_any: all of them"),
+        ({"where": {"sectors": [" "]}}, "where.sectors.0: an empty text would match everything"),
+        ({"where": {"establishment_prefixes": [""]}}, "where.establishment_prefixes.0: an empty text"),
+        ({"unless_contexts": ["#"]}, "unless_contexts.0: an empty text is no context"),
+        ({"unless_same_day_codes": ["*"]}, "unless_same_day_codes.0: a code is named here, * is not possible"),
+        ({"unless_rules": ["RULE"]}, "unless_rules: names the rule itself"),
+        ({"code_groups": {}}, "code_groups: leaf, level1_group_contains or section_prefix: one is needed"),
+        ({"code_groups": {"section_prefix": [""]}}, "code_groups.section_prefix.0: an empty text"),
+        ({"period": "rolling_days", "days": 10**9}, "days: Input should be less than or equal to 36600"),
+        ({"max": 10**30}, "max: Input should be less than or equal to 1000000000"),
+        ({"anchor_codes": []}, "anchor_codes: Frozenset should have at least 1 item"),
+    ],
+)
+def test_what_no_line_could_meet_or_every_line_would_is_refused(more, fault):
+    with pytest.raises(RuleError) as refused:
+        rule(ONCE_A_DAY | more)
+    assert fault in str(refused.value.facts["faults"])
+
+
 @pytest.mark.parametrize(
     ("more", "fault"),
     [

@@ -1,3 +1,4 @@
+import json
 from decimal import Decimal
 
 import polars as pl
@@ -9,6 +10,7 @@ from dashlib.imports import read_reference, read_rules
 from tests.pages import MANUAL
 
 CODES = "code;description;tariff_value;place\n"
+DATED = "code;description;tariff_value;valid_from;valid_to\n"
 SCRAPED = "billing_code,place,tariff_value,description,source_file,top_level,level1_group,leaf,anchor_id\n"
 
 
@@ -49,6 +51,26 @@ def test_columns_of_its_own_go_into_custom_fields_and_flags_are_booleans(read):
         "00888",
         '{"categorie": "Universitaire", "gmf": true, "gmfu": false}',
     )
+
+
+@pytest.mark.parametrize(
+    "fields", ['{"gmf": NaN}', '{"gmf": 1e999}', r'{"gmf": "\u0000"}', r'{"gmf": "\ud800"}', "[" * 9000]
+)
+def test_fields_that_no_database_keeps_as_json_stay_text(read, fields):
+    cell = '"' + fields.replace('"', '""') + '"'
+    found = read("establishments", f"code;name;custom_fields\n888;A;{cell}\n").rows
+    assert json.loads(found["custom_fields"].item()) == {"custom_fields": fields}
+
+
+def test_a_refused_header_is_told_by_its_place_for_it_may_be_a_line(read):
+    refused = refusal(read, "contexts", "TEST00000000;TEST00000000\nA;B\n")
+    assert refused.code == "DL-REF-020"
+    assert "TEST" not in str(refused).upper()
+
+
+def test_tariffs_that_follow_each_other_do_not_contradict(read):
+    found = read("codes", DATED + "91001;A;9,00;2025-01-01;2025-05-31\n91001;A;9,10;2025-06-01;\n")
+    assert found.rows.height == 2
 
 
 def test_contexts_are_read_in_our_form_and_in_that_of_others(read):
@@ -113,7 +135,8 @@ def test_every_row_of_the_scraped_table_is_taken_or_refused_with_its_reason(read
         ("codes", "", "DL-EMPTY-001", ""),
         ("codes", CODES, "DL-REF-023", ""),
         ("codes", "description;place\nVisite;all\n", "DL-REF-024", "code"),
-        ("codes", "code;code;description\n1;2;A\n", "DL-REF-020", "code"),
+        ("codes", "code;code;description\n1;2;A\n", "DL-REF-020", "1, 2"),
+        ("codes", "code;libelle;tarif;montant\n91001;A;9,00;9,10\n", "DL-REF-030", "tariff_value"),
         ("codes", CODES + "91001;A;9,00;all;trop\n91002;A;9,00;all\n", "DL-REF-021", "2"),
         ("codes", 'code;description\n91001;"jamais fermé\n', "DL-REF-022", "2"),
         ("codes", CODES + "91001;;9,00;all\n", "DL-REF-026", "description"),
@@ -121,13 +144,20 @@ def test_every_row_of_the_scraped_table_is_taken_or_refused_with_its_reason(read
         ("codes", CODES + "ABCDE;A;9,00;all\n", "DL-REF-027", "code"),
         ("codes", CODES + "91001;A;9,00;all\n91001;A;9,00;all\n", "DL-REF-028", "2, 3"),
         ("codes", CODES + "91001;A;9,00;all\n91001;A;9,10;all\n", "DL-REF-029", "2, 3"),
+        ("codes", DATED + "91001;A;9,00;2025-06-01;2025-01-01\n", "DL-REF-031", "2"),
+        ("codes", DATED + "91001;A;9,00;2025-01-01;\n91001;A;9,10;2025-06-01;\n", "DL-REF-029", "2, 3"),
+        ("codes", DATED + "91001;A;9,00;0000-01-01;\n91002;A;9,00;-0044-01-01;\n", "DL-REF-027", "2, 3"),
+        ("codes", DATED + "91001;A;9,00;+99999-01-01;\n", "DL-REF-027", "valid_from"),
         ("contexts", "context;description\nAR;A\n#ar;B\n", "DL-REF-028", "2, 3"),
+        ("contexts", f"context;description\n{'A' * 61};B\n", "DL-REF-027", "context"),
+        ("contexts", "context;description\nTEST00000000;B\n", "DL-REF-027", "context"),
         ("establishments", "code;name\n888;A\n00888;B\n", "DL-REF-028", "2, 3"),
         ("holidays", "date;name\n24 juin;Fête\n", "DL-REF-027", "date"),
         ("codes", b"\x00\x01\x02" * 50, "DL-", ""),
         ("codes", b"PK\x03\x04" + b"x" * 50, "DL-TYPE-001", ""),
         ("codes", CODES + "91001;Pr\ufffdsence;9,00;all\n", "DL-REF-003", "2"),
         ("codes", CODES + "91001;PrÃ©sence;9,00;all\n", "DL-REF-003", "2"),
+        ("establishments", "code;name\n888;HÃ´pital\n", "DL-REF-003", "2"),
         ("codes", CODES.encode() + "91001;é;1;all\n".encode() + "91002;é;1;all\n".encode("cp1252"), "DL-ENC-004", ""),
         ("manual", "", "DL-EMPTY-001", ""),
         ("manual", MANUAL.replace("80,00", "80,00\0"), "DL-REF-002", ""),

@@ -113,3 +113,22 @@ def test_details_hold_what_was_counted_also_where_no_message_says_it():
 @pytest.mark.parametrize("lang", ["fr", "en"])
 def test_everything_that_rules_count_has_a_name(fact, lang):
     assert f"why.fact_{fact}" in texts.words(lang)
+
+
+def test_a_big_amount_is_written_in_groups_of_three_digits():
+    table = """
+        code  | montant_preliminaire
+        15804 | -1234567,50
+    """
+    assert told(FEE, table, "fr") == ["Montant négatif de -1\u202f234\u202f567,50 $ le 2025-03-04."]
+    assert told(FEE, table, "en") == ["Negative amount of -1,234,567.50 $ on 2025-03-04."]
+
+
+def test_a_doctor_is_told_by_the_pseudonym():
+    of_doctor = rule({"type": "data_quality", "check": "negative_amount"}, message={"fr": "{doctor}", "en": "{doctor}"})
+    lines = records("""
+        code  | montant_preliminaire | doctor
+        15804 | -1                   | 1999123-10456
+    """)
+    found = with_facts(results(of_doctor, lines), prepare(lines), lambda doctors: doctors.replace("1999123", "MÉD-1"))
+    assert messages(found, [of_doctor], "fr").to_list() == ["MÉD-1"]

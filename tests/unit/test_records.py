@@ -119,7 +119,7 @@ def test_money_is_counted_in_cents_and_only_a_positive_amount_is_paid():
 
 
 def test_no_sector_is_no_sector_and_blank_text_is_absent():
-    lines = prepare(records("secteur_activite | facture | role\n Aucun Secteur | \t | 1\n Urgence | F1 |"))
+    lines = prepare(records("secteur_activite | facture | role\n AUCUN Secteur | \t | 1\n Urgence | F1 |"))
     assert lines.select("secteur_activite", "facture", "role").rows() == [(None, None, "1"), ("Urgence", "F1", None)]
 
 

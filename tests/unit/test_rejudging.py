@@ -196,3 +196,26 @@ def test_nothing_is_judged_when_nothing_changes():
     """
     before, after, found, money = again([DAY], table, table)
     assert (before, after, found.lines.to_list(), found.judged, money) == ([], [], [], 0, 0)
+
+
+def test_advice_that_asks_a_rule_of_a_wider_scope_is_judged_where_that_rule_reports():
+    suggested = {"type": "opportunity", "strategy": "suggest_context", "rule": "PATIENT", "contexts": ["ICEP"]}
+    before, after, *_ = again(
+        [PATIENT, rule(suggested, name="ADVICE")],
+        """
+        patient | doctor | code  | date_de_service
+        A       | D1     | 08857 | 2025-03-03
+        A       | D2     | 15804 | 2025-03-04
+        B       | D2     | 15804 | 2025-03-01
+        B       | D2     | 15804 | 2025-03-04
+        """,
+        """
+        patient | doctor | code  | date_de_service
+        A       | D1     | 15804 | 2025-03-03
+        A       | D2     | 15804 | 2025-03-04
+        B       | D2     | 15804 | 2025-03-01
+        B       | D2     | 15804 | 2025-03-04
+        """,
+    )
+    assert before == [(4, "ADVICE"), (4, "PATIENT")]
+    assert after == [(2, "ADVICE"), (2, "PATIENT"), (4, "PATIENT")]
