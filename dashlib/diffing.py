@@ -21,6 +21,8 @@ RESULTS, LINES = ValidationResult, BillingRecord
 class RunComparison(Comparison):
     """A run beside an earlier one; `before` and `after` are their numbers.
 
+    `reference_changed` when they were judged by other tables: what came or went may have done so for that.
+
     Each result tells in `in_other` whether the other run holds a line of its doctor, patient, day and invoice: where
     it does not, the result came or went with the line, not with a correction. Null where the lines of one of the runs
     were cleared. When payments arrive, a result may move from a line of its group to another: one fixed and one new.
@@ -28,6 +30,7 @@ class RunComparison(Comparison):
 
     before: int
     after: int
+    reference_changed: bool
 
     def without_line(self, frame: pl.DataFrame) -> int | None:
         """How many of these results have no line in the other run; None where that is not known."""
@@ -48,7 +51,12 @@ def diff(wb: Workbench, before: dict[str, Any], after: dict[str, Any], lang: str
     sides = [_results(wb, run, other if kept else None, lang) for run, other in (runs, runs[::-1])]
     found = compare(*sides, changed=_judged_otherwise(wb, *runs))
     frames = {name: getattr(found, name) for name in ("new", "fixed", "persisting", "rule_changed")}
-    return RunComparison(**frames, before=int(before["number"]), after=int(after["number"]))
+    return RunComparison(
+        **frames,
+        before=int(before["number"]),
+        after=int(after["number"]),
+        reference_changed=before["reference_version"] != after["reference_version"],
+    )
 
 
 def _results(wb: Workbench, run_id: UUID, other: UUID | None, lang: str) -> pl.DataFrame:

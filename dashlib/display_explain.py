@@ -113,6 +113,7 @@ def diff(found: RunComparison, lang: str) -> str:
         counts = {name: int((was == name).sum()) for name in STATUSES[:3]}
         said.append(f"  {MARKS['rule_changed']} {texts.text('diff.was', lang, **counts)}")
     said += _gone(found, lang)
+    said += [f"  {texts.text('diff.reference', lang)}"] if found.reference_changed else []
     return "\n".join([*said, "", texts.text("diff.next", lang, before=str(found.before), after=str(found.after))])
 
 

@@ -60,7 +60,12 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        return all(rows.is_empty() for rows in (self.added, self.changed, self.closed, self.removed))
+        return all(rows.is_empty() for rows in self.changes.values())
+
+    @property
+    def changes(self) -> dict[str, pl.DataFrame]:
+        """Rows that come, change and go, by what happens to them: added, changed, closed, removed."""
+        return {name: getattr(self, name) for name in ("added", "changed", "closed", "removed")}
 
     def as_dict(self) -> dict[str, Any]:
         """Counts, for another program and for the log: no cell of the file."""

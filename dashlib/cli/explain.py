@@ -40,7 +40,10 @@ def diff(desk: Desk, before: str, after: str, only: str | None, limit: int, json
         show_json(rows) if json_lines else show_table(shown, desk.lang, of=rows.height)
     elif json_lines:
         gone = {f"{name}_without_line": found.without_line(getattr(found, name)) for name in ("new", "fixed")}
-        as_json({"before": found.before, "after": found.after, "totals": found.totals.to_dicts(), **gone})
+        as_json(
+            {"before": found.before, "after": found.after, "totals": found.totals.to_dicts(), **gone}
+            | {"reference_changed": found.reference_changed}
+        )
     else:
         click.echo(display_explain.diff(found, desk.lang))
 

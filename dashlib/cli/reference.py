@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from dashlib import catalogue, importing, reference, rulebook, texts
+from dashlib import catalogue, display, importing, reference, rulebook, texts
 from dashlib.cli.desk import DAY, Desk, as_json, json_option, limit_option, main, show_json, show_table, writing
 from dashlib.edits import rule_data
 from dashlib.errors import UsageError
@@ -16,7 +16,7 @@ from dashlib.imports import KINDS, read_rules
 from dashlib.rules import parse_rules
 
 COUNTS = ("rows", "codes", "refused", "suspect", "added", "changed", "closed", "removed", "unchanged")
-SHOWN = 10  # rows shown of each kind of doubt, and of what changes
+SHOWN = 10  # rows shown of each kind of doubt, and of each kind of change
 TABLES = click.Choice(tuple(catalogue.TABLES))
 IN_LISTS = ("code", "place", "role", "kind", "tariff_value", "units", "description")
 
@@ -41,9 +41,10 @@ def import_file(desk: Desk, kind: str, file: Path, dry_run: bool, effective: dat
     run = importing.plan_import if dry_run else importing.import_reference
     plan = run(desk.open(), kind, file, effective=effective.date() if effective else None)
     if json_lines:
-        as_json(plan.as_dict() | {"dry_run": dry_run})
+        rows = {f"{name}_rows": rows.drop("id", strict=False).to_dicts() for name, rows in plan.changes.items()}
+        as_json(plan.as_dict() | {"dry_run": dry_run} | (rows if dry_run else {}))
         return
-    click.echo("\n".join(_plan(plan, kind, desk.lang)))
+    click.echo("\n".join([*_plan(plan, kind, desk.lang), *(_changes(plan, desk.lang) if dry_run else [])]))
     key = "planned" if dry_run else "nothing" if plan.is_empty else "done"
     click.echo(texts.text(f"reference.{key}", desk.lang), err=True)
 
@@ -140,6 +141,17 @@ def _plan(plan: Plan, kind: str, lang: str) -> list[str]:
     head = texts.text(key, lang, source=counts["source"], read=counts["read"])
     said = _counted({name: counts[name] for name in COUNTS if counts[name] is not None}, lang)
     return [head, *said, *_reasons(plan.refused, "refused", lang), *_reasons(plan.suspects, "suspect", lang)]
+
+
+def _changes(plan: Plan, lang: str) -> list[str]:
+    """The first rows that would come, change and go."""
+    said = list[str]()
+    for name, rows in plan.changes.items():
+        if rows.height:
+            columns = [column for column in (*IN_LISTS, *plan.table.names) if column in rows.columns][: len(IN_LISTS)]
+            shown = display.frame(rows.select(list(dict.fromkeys(columns))).head(SHOWN), lang)
+            said += ["", f"{texts.text(f'reference.count.{name}', lang)} : {texts.integer(rows.height, lang)}", shown]
+    return said
 
 
 def _counted(counts: dict[str, int], lang: str) -> list[str]:

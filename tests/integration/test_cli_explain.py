@@ -100,6 +100,15 @@ def test_diff_counts_what_is_new_fixed_and_persisting_with_money_apart(run, vali
     assert "fois en 2025" not in run("--lang", "en", "diff", "1", "2", "--only", "fixed").stdout
 
 
+def test_diff_says_when_the_reference_tables_were_others(run, validate):
+    validate(LINES[0], LINES[2])
+    assert "tables de référence" not in run("diff", "1", "2").stdout
+    run("reference", "set", "codes", "17238", "description=Entente")
+    validate(LINES[0])
+    assert "tables de référence" in run("diff", "2", "3").stdout
+    assert json.loads(run("diff", "2", "3", "--json").stdout)["reference_changed"] is True
+
+
 def test_whatif_judges_the_corrections_of_a_file_and_keeps_nothing(run, validate, tmp_path):
     (tmp_path / "corrections.csv").write_text("row_number;date_de_service;montant_paye\n3;2025-03-06;\n")
     before = run("results", "last", "--json").stdout

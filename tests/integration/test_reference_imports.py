@@ -283,6 +283,16 @@ def test_the_command_says_what_was_imported(run, file):
     assert (told["unchanged"], told["dry_run"]) == (6, True)
 
 
+def test_a_dry_run_names_the_rows_that_would_come_and_go(run, file):
+    said = run("reference", "import", "manual", file(MANUAL), "--dry-run").stdout
+    assert "ajoutées : 6" in said
+    assert "retirées (inactives) : 3" in said
+    assert "15819" in said
+    told = json.loads(run("reference", "import", "manual", file(MANUAL), "--dry-run", "--json").stdout)
+    assert sorted({row["code"] for row in told["removed_rows"]}) <= sorted({row["code"] for row in told["added_rows"]})
+    assert len(told["added_rows"]) == 6
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
