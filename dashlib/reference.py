@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from dashlib import texts
 from dashlib.cache import Slot
+from dashlib.errors import RuleError
 from dashlib.rules import Rule, parse_rules
 from dashlib.rules.base import CODES, Reference
 from dashlib.schema import (
@@ -79,8 +81,12 @@ def _load(wb: Workbench, state: State, run_date: date) -> Reference:
 
 
 def warm(wb: Workbench) -> None:
-    """Reads what is cached, so that the first to ask need not wait for the database."""
-    rules_in_force(wb)
+    """Reads what is cached, so that the first to ask need not wait for the database.
+
+    A rule that cannot be read is told by whatever judges by it; dashboards open all the same.
+    """
+    with suppress(RuleError):
+        rules_in_force(wb)
     load(wb, datetime.now(texts.TORONTO).date())
 
 

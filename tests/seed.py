@@ -46,7 +46,12 @@ def labels(connection: sa.Connection, **french: str) -> None:
     """Rules in force with a French label, in place of those that have the same name."""
     for name, label in french.items():
         connection.execute(sa.delete(RuleEntry).where(RuleEntry.name == name))
-        row = {"name": name, "category": "test", "condition": {"type": "data_quality"}, "label": {"fr": label}}
+        row = {
+            "name": name,
+            "category": "test",
+            "condition": {"type": "data_quality", "check": "date_missing"},
+            "label": {"fr": label},
+        }
         connection.execute(sa.insert(RuleEntry).values(row))
 
 

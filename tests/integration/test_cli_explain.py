@@ -56,7 +56,7 @@ def test_results_show_the_name_that_why_takes(run, named):
                 "Source",
                 "Lignes comptées",
                 "49,15\u00a0$",
-                "Version  1, celle",
+                "1, celle",
             ),
         ),
         ("en", ("in 2025", "counted 2 · maximum 1", "Source", "Lines counted", "$49.15", "1, the one in force")),

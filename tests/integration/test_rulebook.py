@@ -243,3 +243,12 @@ def test_a_rule_whose_words_may_not_be_kept_is_refused(wb, changes, said):
     with pytest.raises(RuleError, match=said) as refused:
         rulebook.save_rules(wb, [rule], note="essai")
     assert "TEST00000000" not in str(refused.value)
+
+
+def test_a_rule_that_cannot_be_read_stops_who_judges_and_not_who_warms_the_cache(wb):
+    with wb.database.connect() as connection:
+        unread = {"name": "BROKEN", "category": "test", "condition": {"type": "data_quality"}}
+        connection.execute(sa.insert(RuleEntry).values(unread))
+    reference.warm(wb)
+    with pytest.raises(RuleError, match="BROKEN"):
+        reference.rules_in_force(wb)
