@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 
 import polars as pl
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from dashlib.engine import find_results
@@ -13,9 +12,7 @@ from dashlib.records import prepare
 from dashlib.rules import Rule
 from dashlib.rules.base import Reference
 from tests.oracle.base import Found, Verdict
-from tests.tables import REFERENCE, frame
-
-unhurried = settings()
+from tests.tables import REFERENCE, frame, rule
 
 DATES = ("2024-12-31", "2025-01-01", "2025-01-31", "2025-02-28", "2025-03-30", "2025-03-31", "2025-12-31", "2024-02-29")
 DOCTORS = ("1999123-00001 | A - Omnipraticien", "1999124 | B", " B ", None)
@@ -70,6 +67,31 @@ def wheres() -> st.SearchStrategy[dict[str, Any]]:
         },
     )
     return st.one_of(st.just({}), parts)
+
+
+def several(conditions: st.SearchStrategy[dict[str, Any]], *, most: int = 10) -> st.SearchStrategy[list[Rule]]:
+    """Some rules to be compiled together: RULE 0, RULE 1 and so on, all of them warnings."""
+    return st.lists(conditions, min_size=1, max_size=most).map(
+        lambda drawn: [
+            rule(condition, severity="warning").model_copy(update={"name": f"RULE {number}"})
+            for number, condition in enumerate(drawn)
+        ]
+    )
+
+
+def amid_strangers(
+    rules: Sequence[Rule], exported: pl.DataFrame, others: pl.DataFrame, **theirs: str
+) -> tuple[list[list[Found]], list[list[Found]]]:
+    """What rules find in these lines, last line first with lines of strangers between them, and alone.
+
+    `theirs` are cells by which the strangers' lines differ too, beside doctor and patient.
+    """
+    cells = {name: pl.lit(text) for name, text in ({"doctor": "Another", "patient": "Another"} | theirs).items()}
+    strangers = others.with_columns(pl.col("row_number") * 2 + 1, **cells)
+    ours = exported.with_columns(pl.col("row_number") * 2)
+    together = judged(rules, pl.concat([ours, strangers]).reverse())
+    of_ours = [[found for found in verdict.found if found.row_number % 2 == 0] for verdict in together]
+    return of_ours, [verdict.found for verdict in judged(rules, ours)]
 
 
 def judged(rules: Sequence[Rule], exported: pl.DataFrame, ref: Reference = REFERENCE) -> list[Verdict]:

@@ -1,12 +1,10 @@
-import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracle import durations
 from tests.oracle.base import lines_of
-from tests.property.files import completed, files, judged, unhurried, wheres
+from tests.property.files import amid_strangers, completed, files, judged, several, wheres
 from tests.property.test_amounts import timed
-from tests.tables import rule
 
 BOUNDS = st.sampled_from(
     (
@@ -34,30 +32,16 @@ conditions = st.builds(
     ),
     BOUNDS,
 )
-rules = st.lists(conditions, min_size=1, max_size=8).map(
-    lambda several: [
-        rule(condition, severity="warning").model_copy(update={"name": f"RULE {number}"})
-        for number, condition in enumerate(several)
-    ]
-)
+rules = several(conditions, most=8)
 
 
-@unhurried
 @given(rules, files(timed))
 def test_rules_compiled_together_say_what_each_ones_twin_says(checks, exported):
     naive = [completed(durations.verdict(check, lines_of(exported)), check, exported) for check in checks]
     assert judged(checks, exported) == naive
 
 
-@unhurried
 @given(rules, files(timed), files(timed))
 def test_other_groups_and_the_order_of_records_change_nothing(checks, exported, others):
-    strangers = others.with_columns(pl.col("row_number") * 2 + 1, doctor=pl.lit("Another"), patient=pl.lit("Another"))
-    ours = exported.with_columns(pl.col("row_number") * 2)
-    together = judged(checks, pl.concat([ours, strangers]).reverse())
-    alone = judged(checks, ours)
-    assert [of_even_lines(verdict) for verdict in together] == [verdict.found for verdict in alone]
-
-
-def of_even_lines(verdict):
-    return [result for result in verdict.found if result.row_number % 2 == 0]
+    among, alone = amid_strangers(checks, exported, others)
+    assert among == alone

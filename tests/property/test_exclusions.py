@@ -1,11 +1,9 @@
-import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracle import exclusions, limits
 from tests.oracle.base import lines_of
-from tests.property.files import completed, files, judged, lines, unhurried, usually, wheres
-from tests.tables import rule
+from tests.property.files import amid_strangers, completed, files, judged, lines, several, usually, wheres
 
 FIXED = st.sampled_from(("day", "week", "month", "quarter", "calendar_year", "lifetime"))
 COMMON = {
@@ -31,38 +29,19 @@ SERVICES = st.one_of(
 conditions = st.builds(
     lambda common, period, services: common | period | services, st.fixed_dictionaries(COMMON), PERIODS, SERVICES
 )
-rules = st.lists(conditions, min_size=1, max_size=8).map(
-    lambda several: [
-        rule(condition, severity="warning").model_copy(update={"name": f"RULE {number}"})
-        for number, condition in enumerate(several)
-    ]
-)
+rules = several(conditions, most=8)
 mixed = st.tuples(lines, usually("15804", "8857", "08857", "19928", "15801", None)).map(
     lambda drawn: drawn[0] | {"code": drawn[1]}
 )
 
 
-@unhurried
 @given(rules, files(mixed))
 def test_rules_compiled_together_say_what_each_ones_twin_says(exclusions_of_run, exported):
     naive = [completed(exclusions.verdict(rule, lines_of(exported)), rule, exported) for rule in exclusions_of_run]
     assert judged(exclusions_of_run, exported) == naive
 
 
-@unhurried
 @given(rules, files(mixed), files(mixed))
 def test_other_groups_and_the_order_of_records_change_nothing(exclusions_of_run, exported, others):
-    strangers = others.with_columns(
-        pl.col("row_number") * 2 + 1,
-        doctor=pl.lit("Another"),
-        patient=pl.lit("Another"),
-        lieu_de_pratique=pl.lit("00999"),
-    )
-    ours = exported.with_columns(pl.col("row_number") * 2)
-    together = judged(exclusions_of_run, pl.concat([ours, strangers]).reverse())
-    alone = judged(exclusions_of_run, ours)
-    assert [of_even_lines(verdict) for verdict in together] == [verdict.found for verdict in alone]
-
-
-def of_even_lines(verdict):
-    return [result for result in verdict.found if result.row_number % 2 == 0]
+    among, alone = amid_strangers(exclusions_of_run, exported, others, lieu_de_pratique="00999")
+    assert among == alone

@@ -1,11 +1,9 @@
-import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracle import limits
 from tests.oracle.base import lines_of
-from tests.property.files import completed, files, judged, unhurried, wheres
-from tests.tables import rule
+from tests.property.files import amid_strangers, completed, files, judged, several, wheres
 
 COMMON = {
     "type": st.just("frequency_limit"),
@@ -35,35 +33,16 @@ conditions = st.one_of(
 )
 
 
-rules = st.lists(conditions, min_size=1, max_size=10).map(
-    lambda several: [
-        rule(condition, severity="warning").model_copy(update={"name": f"RULE {number}"})
-        for number, condition in enumerate(several)
-    ]
-)
+rules = several(conditions)
 
 
-@unhurried
 @given(rules, files())
 def test_rules_compiled_together_say_what_each_ones_twin_says(limits_of_run, exported):
     naive = [completed(limits.verdict(limit, lines_of(exported)), limit, exported) for limit in limits_of_run]
     assert judged(limits_of_run, exported) == naive
 
 
-@unhurried
 @given(rules, files(), files())
 def test_other_groups_and_the_order_of_records_change_nothing(limits_of_run, exported, others):
-    strangers = others.with_columns(
-        pl.col("row_number") * 2 + 1,
-        doctor=pl.lit("Another"),
-        patient=pl.lit("Another"),
-        lieu_de_pratique=pl.lit("00999"),
-    )
-    ours = exported.with_columns(pl.col("row_number") * 2)
-    together = judged(limits_of_run, pl.concat([ours, strangers]).reverse())
-    alone = judged(limits_of_run, ours)
-    assert [of_even_lines(verdict) for verdict in together] == [verdict.found for verdict in alone]
-
-
-def of_even_lines(verdict):
-    return [result for result in verdict.found if result.row_number % 2 == 0]
+    among, alone = amid_strangers(limits_of_run, exported, others, lieu_de_pratique="00999")
+    assert among == alone

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from tests.oracle import office_fee
 from tests.oracle.base import lines_of
-from tests.property.files import completed, files, judged, lines, unhurried, usually, wheres
+from tests.property.files import completed, files, judged, lines, usually, wheres
 from tests.tables import rule
 
 DAY = {
@@ -80,14 +80,12 @@ fee_rules = st.lists(st.tuples(st.one_of(conditions, conditions, filtered), most
 )
 
 
-@unhurried
 @given(fee_rules, files(days))
 def test_the_engine_says_what_the_twin_says(rules, exported):
     naive = [office_fee.verdict(fee, lines_of(exported), rules) for fee in rules]
     assert judged(rules, exported) == [completed(said, fee, exported) for said, fee in zip(naive, rules, strict=True)]
 
 
-@unhurried
 @given(fee_rules, files(days), files(days))
 def test_another_doctors_lines_do_not_change_a_doctors_results(rules, exported, others):
     of_another = others.with_columns(pl.col("row_number") * 2 + 1, doctor=pl.lit("Another"))

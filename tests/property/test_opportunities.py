@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dashlib.rules.base import Reference
 from tests.oracle import opportunities
 from tests.oracle.base import Verdict, lines_of
-from tests.property.files import files, judged, lines, unhurried, usually, wheres
+from tests.property.files import files, judged, lines, usually, wheres
 from tests.property.tariff_tables import reference, tables
 from tests.tables import RUN_DATE, rule
 
@@ -60,7 +60,6 @@ ages = advice(
 )
 
 
-@unhurried
 @given(ages, files(services), tables("15804", "15818", "08857", "08859", cad=CAD), st.booleans())
 def test_a_code_for_another_age_is_found_as_by_the_twin(rules, exported, table, starter):
     naive = [opportunities.age_upcode(one, lines_of(exported), table, starter=starter) for one in rules]
@@ -79,7 +78,6 @@ missing = advice(
 )
 
 
-@unhurried
 @given(missing, files(services))
 def test_a_yearly_service_never_billed_is_found_as_by_the_twin(rules, exported):
     same(
@@ -94,7 +92,6 @@ unpaid = advice(
 )
 
 
-@unhurried
 @given(unpaid, files(services), tables("15804", "15818", cad=CAD), st.booleans())
 def test_a_yearly_service_never_paid_is_found_as_by_the_twin(rules, exported, table, starter):
     naive = [opportunities.annual_all_unpaid(one, lines_of(exported), table, starter=starter) for one in rules]
@@ -108,7 +105,6 @@ quotas = advice(
 )
 
 
-@unhurried
 @given(quotas, files(services))
 def test_a_quota_not_used_is_found_as_by_the_twin(rules, exported):
     same(rules, exported, Reference(RUN_DATE), [opportunities.quota_left(one, lines_of(exported)) for one in rules])
@@ -121,7 +117,6 @@ deadlines = advice(
 )
 
 
-@unhurried
 @given(deadlines, files(services), st.sampled_from((RUN_DATE, date(2025, 3, 31))))
 def test_what_is_still_unpaid_is_found_as_by_the_twin(rules, exported, run_date):
     naive = [opportunities.unpaid_within_deadline(one, lines_of(exported), run_date) for one in rules]
@@ -132,7 +127,6 @@ ONCE = {"type": "frequency_limit", "codes": ["*"], "max": 1, "per": "doctor", "p
 contexts = advice("suggest_context", {"rule": st.just("ONCE"), "contexts": st.just(["#icep", "ICSM"])}, {})
 
 
-@unhurried
 @given(contexts, files(services))
 def test_a_context_that_may_be_missing_is_suggested_as_by_the_twin(rules, exported):
     once = rule(ONCE).model_copy(update={"name": "ONCE"})
@@ -149,7 +143,6 @@ companions = advice(
 )
 
 
-@unhurried
 @given(companions, files(services), tables("08857", "15842", cad=CAD), st.booleans())
 def test_a_supplement_not_billed_is_found_as_by_the_twin(rules, exported, table, starter):
     known = reference(table, starter=starter)
@@ -198,14 +191,12 @@ longer = advice(
 caps = st.sampled_from((60, 100, 180)).map(lambda most: rule(CAP | {"max": most}).model_copy(update={"name": "CAP"}))
 
 
-@unhurried
 @given(longer, files(timed), tables("08857", "08859", cad=("59.70", "29.85")), caps)
 def test_a_visit_worth_more_by_its_time_is_found_while_the_day_has_room_as_by_the_twin(rules, exported, table, cap):
     naive = [opportunities.duration_upgrade(one, lines_of(exported), table, cap.condition) for one in rules]
     same([*rules, cap], exported, reference(table, starter=True), naive)
 
 
-@unhurried
 @given(longer, files(timed), tables("08857", "08859", cad=("59.70", "29.85")))
 def test_a_visit_worth_more_by_its_time_is_found_without_a_daily_cap_as_by_the_twin(rules, exported, table):
     naive = [opportunities.duration_upgrade(one, lines_of(exported), table, None) for one in rules]
@@ -254,14 +245,12 @@ OWN = {
 REPEATED = {"type": "frequency_limit", "codes": ["19928"], "max": 1, "per": "doctor", "period": "day"}
 
 
-@unhurried
 @given(office, files(st.one_of(visits, visits, fees)))
 def test_advice_on_office_fees_is_given_as_by_the_twin(rules, exported):
     said = opportunities.office_fees(rules, lines_of(exported), set())
     same_fees(rules, rules, exported, said)
 
 
-@unhurried
 @given(office, files(st.one_of(visits, visits, fees)))
 def test_no_advice_is_given_beside_an_error_on_a_fee_as_by_the_twin(rules, exported):
     repeated = rule(REPEATED, category="office_fee").model_copy(update={"name": "REPEATED"})

@@ -6,7 +6,7 @@ from dashlib.comparison import STAKES, stakes_of, with_stakes
 from dashlib.engine import find_results
 from dashlib.records import prepare
 from dashlib.rejudging import SAME_RESULT, judge_again, numbered
-from tests.property.files import files, unhurried
+from tests.property.files import files
 from tests.tables import REFERENCE, rule
 
 LIMIT = {"type": "frequency_limit", "codes": ["15804", "8857"], "max": 1}
@@ -82,7 +82,6 @@ def money(results: pl.DataFrame, exported: pl.DataFrame):
 
 
 @given(exported=files(LINES), corrections=CORRECTIONS)
-@unhurried
 def test_judging_only_the_groups_concerned_says_what_judging_the_whole_file_says(exported, corrections):
     after = corrected(exported, corrections)
     whole = [find_results(prepare(side), RULES, REFERENCE).results for side in (exported, after)]

@@ -1,4 +1,3 @@
-import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -6,8 +5,8 @@ from dashlib.engine import find_results
 from dashlib.records import prepare
 from tests.oracle import requirements
 from tests.oracle.base import lines_of
-from tests.property.files import CONTEXTS, DATES, completed, files, judged, unhurried, wheres
-from tests.tables import REFERENCE, rule
+from tests.property.files import CONTEXTS, DATES, amid_strangers, completed, files, judged, several, wheres
+from tests.tables import REFERENCE
 
 FILTERS = {
     "type": st.just("requirement"),
@@ -35,12 +34,7 @@ OF_LINE = st.fixed_dictionaries(
 )
 demands = st.one_of(COMPANIONS, OF_LINE.filter(bool), st.builds(lambda a, b: a | b, COMPANIONS, OF_LINE))
 conditions = st.builds(lambda filters, require: filters | {"require": require}, st.fixed_dictionaries(FILTERS), demands)
-rules = st.lists(conditions, min_size=1, max_size=10).map(
-    lambda several: [
-        rule(condition, severity="warning").model_copy(update={"name": f"RULE {number}"})
-        for number, condition in enumerate(several)
-    ]
-)
+rules = several(conditions)
 # Few people and days, so that lines meet.
 lines = st.fixed_dictionaries(
     {
@@ -62,7 +56,6 @@ lines = st.fixed_dictionaries(
 )
 
 
-@unhurried
 @given(rules, files(lines))
 def test_rules_compiled_together_say_what_each_ones_twin_says(demanded, exported):
     naive = [requirements.verdict(one, lines_of(exported), REFERENCE) for one in demanded]
@@ -71,7 +64,6 @@ def test_rules_compiled_together_say_what_each_ones_twin_says(demanded, exported
     ]
 
 
-@unhurried
 @given(rules, files(lines))
 def test_a_result_names_what_the_twin_finds_missing(demanded, exported):
     found = find_results(prepare(exported), demanded, REFERENCE).results.select("rule_id", "row_number", "missing")
@@ -83,14 +75,7 @@ def test_a_result_names_what_the_twin_finds_missing(demanded, exported):
     ]
 
 
-@unhurried
 @given(rules, files(lines), files(lines))
 def test_other_groups_and_the_order_of_records_change_nothing(demanded, exported, others):
-    strangers = others.with_columns(
-        pl.col("row_number") * 2 + 1, doctor=pl.lit("Another"), patient=pl.lit("Another"), facture=pl.lit("Another")
-    )
-    ours = exported.with_columns(pl.col("row_number") * 2)
-    together = judged(demanded, pl.concat([ours, strangers]).reverse())
-    assert [[r for r in verdict.found if r.row_number % 2 == 0] for verdict in together] == [
-        verdict.found for verdict in judged(demanded, ours)
-    ]
+    among, alone = amid_strangers(demanded, exported, others, facture="Another")
+    assert among == alone

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from dashlib.rules.base import Reference
 from tests.oracle import restrictions
 from tests.oracle.base import lines_of
-from tests.property.files import completed, files, judged, unhurried, wheres
-from tests.tables import RUN_DATE, rule
+from tests.property.files import amid_strangers, completed, files, judged, several, wheres
+from tests.tables import RUN_DATE
 
 FILTERS = {
     "codes": st.sampled_from((["15804"], ["8857", "15804"], ["*"])),
@@ -59,12 +59,7 @@ by_age = st.one_of(
     restricted("age_restriction", max_days_incl=st.sampled_from((0, 1, 59, 365))),
     restricted("age_restriction", max_days_incl=st.just(70), min_months=st.integers(0, 2)),
 )
-rules = st.lists(st.one_of(by_place, by_time, by_age), min_size=1, max_size=10).map(
-    lambda several: [
-        rule(condition, severity="warning").model_copy(update={"name": f"RULE {number}"})
-        for number, condition in enumerate(several)
-    ]
-)
+rules = several(st.one_of(by_place, by_time, by_age))
 TABLES = [
     [],
     [(date(2025, 3, 4), "all", "A"), (date(2025, 12, 30), "all", "B")],
@@ -110,7 +105,6 @@ lines = st.fixed_dictionaries(
 )
 
 
-@unhurried
 @given(rules, files(lines), references)
 def test_rules_compiled_together_say_what_each_ones_twin_says(restricting, exported, ref):
     naive = [restrictions.verdict(one, lines_of(exported), ref) for one in restricting]
@@ -119,12 +113,7 @@ def test_rules_compiled_together_say_what_each_ones_twin_says(restricting, expor
     ]
 
 
-@unhurried
 @given(rules, files(lines), files(lines))
 def test_other_lines_and_the_order_of_records_change_nothing(restricting, exported, others):
-    strangers = others.with_columns(pl.col("row_number") * 2 + 1, doctor=pl.lit("Another"), patient=pl.lit("Another"))
-    ours = exported.with_columns(pl.col("row_number") * 2)
-    together = judged(restricting, pl.concat([ours, strangers]).reverse())
-    assert [[r for r in verdict.found if r.row_number % 2 == 0] for verdict in together] == [
-        verdict.found for verdict in judged(restricting, ours)
-    ]
+    among, alone = amid_strangers(restricting, exported, others)
+    assert among == alone

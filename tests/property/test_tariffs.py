@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from tests.oracle import tariffs
 from tests.oracle.base import lines_of
-from tests.property.files import completed, files, judged, lines, unhurried, usually, wheres
+from tests.property.files import completed, files, judged, lines, usually, wheres
 from tests.property.tariff_tables import reference, tables
 from tests.tables import rule
 
@@ -57,7 +57,6 @@ several = st.lists(st.one_of(conditions, conditions, two_columns), min_size=1, m
 )
 
 
-@unhurried
 @given(several, files(exported), tables("15804", "08859", "8859", cad=CAD), st.booleans())
 def test_the_engine_says_what_the_twin_says(rules, records, table, starter):
     naive = [tariffs.verdict(one, lines_of(records), table, starter=starter) for one in rules]

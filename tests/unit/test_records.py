@@ -4,7 +4,7 @@ from hypothesis import given
 
 from dashlib.records import SCHEMA, prepare
 from tests.oracle.base import by_time, kept_first, lines_of
-from tests.property.files import files, lines, unhurried
+from tests.property.files import files, lines
 from tests.tables import frame, records
 
 
@@ -218,7 +218,6 @@ def test_an_empty_file_can_be_prepared():
     assert {"doctor_day", "contexts", "order_no", "reversed"} <= set(empty.columns)
 
 
-@unhurried
 @given(files(lines).map(lambda exported: exported.drop_nulls("date_de_service")))
 def test_lines_mean_what_they_mean_read_one_by_one(exported):
     naive = lines_of(exported)
