@@ -146,7 +146,7 @@ def _meant(rule: Rule, path: list[str], data: Any, value: Any) -> Any:
         return None
     if value[0] in '[{"':
         return _json(value)
-    return _several(value, _at(data, path)) if _is_many(_kind_at(rule, path)) else value
+    return _several(value, part_at(data, path)) if _is_many(_kind_at(rule, path)) else value
 
 
 def _several(text: str, before: Any) -> list[str]:
@@ -167,7 +167,8 @@ def _json(text: str) -> Any:
         return text
 
 
-def _at(data: Any, path: list[str]) -> Any:
+def part_at(data: Any, path: Iterable[str]) -> Any:
+    """What stands in nested data at the end of a path; None where there is nothing."""
     for part in path:
         data = data.get(part) if isinstance(data, dict) else None
     return data

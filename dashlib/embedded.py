@@ -14,7 +14,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -226,21 +226,9 @@ class Cluster:
         self, program: str, *arguments: str | Path, text: str = "", must: str = ""
     ) -> subprocess.CompletedProcess[str]:
         """Runs a program of PostgreSQL as the service user; what `must` succeed is named in the log."""
-        user = service_user()
         if shutil.which(program, path=self._bin) is None:
             raise DatabaseUnavailable("DL-DB-015", path=str(self._bin))
-        done = subprocess.run(
-            [self._bin / program, *arguments],
-            input=text,
-            text=True,
-            capture_output=True,
-            cwd=self.folder,
-            env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
-            umask=0o077,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
-            extra_groups=[] if user else None,
-        )
+        done = run_as_service([self._bin / program, *arguments], self.folder, text)
         if must and done.returncode:
             self.log.write_text(f"{must}:\n{done.stderr}")
             raise DatabaseUnavailable("DL-DB-010", log=str(self.log))
@@ -291,6 +279,24 @@ def service_user() -> pwd.struct_passwd | None:
         with suppress(KeyError):
             return pwd.getpwnam(name)
     raise DatabaseUnavailable("DL-DB-013")
+
+
+def run_as_service(command: Sequence[str | Path], folder: Path, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Runs a server's program in its folder as the service user, whose files nobody else reads; `text` is its input."""
+    user = service_user()
+    return subprocess.run(
+        command,
+        input=text,
+        text=True,
+        capture_output=True,
+        check=False,
+        cwd=folder,
+        env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
+        umask=0o077,
+        user=user.pw_uid if user else None,
+        group=user.pw_gid if user else None,
+        extra_groups=[] if user else None,
+    )
 
 
 def open_to_others(path: Path) -> bool:

@@ -4,7 +4,6 @@ Pure: the key is handed in. Where people work, a doctor is MÉD-… and a patien
 """
 
 import hmac
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -63,9 +62,3 @@ def fingerprint_texts(results: pl.DataFrame) -> pl.Series:
     return results.select(
         pl.concat_str([*(pl.col(c).cast(pl.String).fill_null("") for c in about), ordinal], separator="\0")
     )[:, 0]
-
-
-def columns_with_phi(columns: Iterable[str]) -> list[str]:
-    """Those of `columns` that identify a person."""
-    identifying = {"doctor", "patient", "nam", "raw", *NAMES}
-    return [column for column in columns if column in identifying]

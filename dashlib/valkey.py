@@ -7,13 +7,12 @@ closed folder, and nowhere else.
 import os
 import shutil
 import socket
-import subprocess
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from dashlib.embedded import Cluster, make_folder, open_to_others, service_user
+from dashlib.embedded import Cluster, make_folder, open_to_others, run_as_service, service_user
 
 ANSWER_S = 0.2
 START_S = 3.0
@@ -93,17 +92,8 @@ class Valkey:
             program = self._copied(program)
         files = {"dir": self.folder, "pidfile": self.folder / "valkey.pid", "logfile": self.folder / "valkey.log"}
         wanted = SETTINGS | {"unixsocket": str(self.socket)} | {name: str(path) for name, path in files.items()}
-        done = subprocess.run(
-            [program, *(word for name, value in wanted.items() for word in (f"--{name}", value))],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            cwd=self.folder,
-            env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
-            umask=0o077,
-            user=user.pw_uid if user else None,
-            group=user.pw_gid if user else None,
-            extra_groups=[] if user else None,
-        )
+        options = (word for name, value in wanted.items() for word in (f"--{name}", value))
+        done = run_as_service([program, *options], self.folder)
         if done.returncode:
             raise OSError("valkey-server did not start")
         until = time.monotonic() + START_S

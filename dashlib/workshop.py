@@ -12,7 +12,7 @@ import ipywidgets as widgets
 
 from dashlib import markup, panels, sheets, texts
 from dashlib.drafts import Rulebook, RuleDraft, of_rule
-from dashlib.edits import parameters, rule_data
+from dashlib.edits import parameters, part_at, rule_data
 from dashlib.errors import DashError
 from dashlib.markup import Markup
 from dashlib.preview import STATES, Preview
@@ -123,7 +123,7 @@ class Workshop:
     def _values(self) -> dict[str, str]:
         """What can be changed, as it is written in the form."""
         data = rule_data(self.draft.before)
-        own = {path: _at(data, path) for path in OWN}
+        own = {path: part_at(data, path.split(".")) for path in OWN}
         return {path: _written(value) for path, value in (own | dict(parameters(self.draft.before))).items()}
 
     @contextmanager
@@ -144,12 +144,6 @@ class Workshop:
 
     def _word(self, name: str) -> str:
         return texts.text(f"workshop.{name}", self._lang)
-
-
-def _at(data: Any, path: str) -> Any:
-    for part in path.split("."):
-        data = data.get(part) if isinstance(data, dict) else None
-    return data
 
 
 def _written(value: Any) -> str:
