@@ -1,4 +1,6 @@
 import itertools
+import os
+import pwd
 import shutil
 import tempfile
 from contextlib import closing, suppress
@@ -43,6 +45,12 @@ def short_folder():
     folder.chmod(0o711)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ordinary_user():
+    """The number of a user who is not root: whoever runs the tests, or where root does, nobody."""
+    return os.geteuid() or pwd.getpwnam("nobody").pw_uid
 
 
 @pytest.fixture(scope="session")

@@ -160,7 +160,7 @@ def test_a_long_path_has_its_socket_elsewhere(short_folder):
     shutil.rmtree(elsewhere)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another's folder")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
 def test_a_socket_folder_that_somebody_else_made_is_refused(short_folder, monkeypatch):
     home = short_folder / ("else" * 25)
     monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
@@ -171,7 +171,7 @@ def test_a_socket_folder_that_somebody_else_made_is_refused(short_folder, monkey
         Cluster(home, settings=SAFE).ensure()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run it")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only for root is there a service user who may not reach a folder")
 def test_where_the_service_user_cannot_reach_the_home_the_data_lies_in_a_system_folder(short_folder, monkeypatch):
     monkeypatch.setattr(embedded, "SYSTEM_FOLDER", short_folder / "system")
     home = short_folder / "closed"
@@ -182,16 +182,15 @@ def test_where_the_service_user_cannot_reach_the_home_the_data_lies_in_a_system_
     assert Cluster(short_folder / "closed").folder != Cluster(short_folder / "closed2").folder
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="root only can become another")
-def test_an_ordinary_user_runs_it_himself(short_folder):
-    home, nobody = short_folder / "nobody", pwd.getpwnam("nobody").pw_uid
+def test_an_ordinary_user_runs_it_himself(short_folder, ordinary_user):
+    home = short_folder / "nobody"
     home.mkdir(mode=0o700)
-    os.chown(home, nobody, nobody)
-    said, _ = in_another_process(home, nobody).communicate()
+    os.chown(home, ordinary_user, -1)
+    said, _ = in_another_process(home, ordinary_user).communicate()
     assert "datetime" in said
     data = home / "postgres" / "data"
     os.kill(postmaster(data), signal.SIGINT)
-    assert data.stat().st_uid == nobody
+    assert data.stat().st_uid == ordinary_user
 
 
 def test_a_server_that_cannot_start_says_where_its_log_is(short_folder):

@@ -96,9 +96,8 @@ def test_a_database_that_does_not_answer_returns_5_and_says_where_and_what_to_do
     assert "secret-word" not in err
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk to fill")
 def test_a_full_disk_returns_5_and_keeps_nothing_and_works_again_with_more_space(short_folder, big):
-    if os.geteuid() != 0:
-        pytest.skip("only root can make a small disk to fill")
     disk = short_folder / "d"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=130m,mode=711", "tmpfs", disk], check=True)
