@@ -21,6 +21,7 @@ from dashlib.workbench import Workbench, open_workbench
 
 SPANS = (30, 90, 365)
 EXAMPLES = 5
+SHEET = "font-family: monospace; line-height: 1.4"
 OWN = ("enabled", "severity", "threshold", "valid_from", "valid_to", "message.fr", "message.en")
 
 
@@ -64,10 +65,9 @@ class Workshop:
         acts = widgets.HBox([*self.buttons.values(), self.days])
         return widgets.VBox([self.rule, self.sheet, self.form, self.more, self.note, acts, self.said])
 
-    @property
-    def outline(self) -> Markup:
-        """The rule as a sheet, in HTML that needs no widget."""
-        return Markup(self.sheet.value)
+    def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
+        """The widgets; where there are none to be had, in a notebook that was exported, the rule as a sheet."""
+        return {**self.widget._repr_mimebundle_(**options), "text/html": self.sheet.value}
 
     def choose(self, name: str) -> None:
         """Takes up another rule; what was typed for the one before is gone."""
@@ -112,13 +112,14 @@ class Workshop:
     def _fill(self) -> None:
         values = self._values()
         self.fields = {path: widgets.Text(value=value, description=path) for path, value in values.items()}
-        for field in self.fields.values():
+        for field in (*self.fields.values(), self.more, self.note):
             field.style.description_width = "16em"
             field.layout.width = "46em"
         self.form.children = tuple(self.fields.values())
         self.more.value = self.note.value = ""
         found = sheet(self._wb, self.draft.before.name)
-        self.sheet.value = f"<pre>{escape(sheets.sheet(found, self._lang))}</pre>"
+        # The columns of a sheet stand only in a font of one width, which themes do not give to every `pre`.
+        self.sheet.value = f"<pre style='{SHEET}'>{escape(sheets.sheet(found, self._lang))}</pre>"
 
     def _values(self) -> dict[str, str]:
         """What can be changed, as it is written in the form."""

@@ -181,5 +181,5 @@ def demo_data(
     day = run_date.date() if run_date else None
     with writing(out, options["truth"]):
         made = demo.write_demo(out, errors=demo.share(errors), run_date=day, **options)
-    facts = {"lines": made.rows, "planted": made.planted, "day": texts.day(made.run_date)}
+    facts = {"lines": made.rows, "planted": made.planted, "expected": made.expected, "day": texts.day(made.run_date)}
     click.echo(texts.text("cli.demo", desk.lang, path=str(out), **facts), err=True)

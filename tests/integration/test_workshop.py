@@ -27,7 +27,7 @@ def test_a_form_shows_the_rule_as_it_is(bench):
     assert bench.fields["codes"].value == "15815"
     assert bench.fields["enabled"].value == "true"
     assert bench.changes() == {}
-    assert "OUR_LIMIT" in bench.outline
+    assert "OUR_LIMIT" in bench.sheet.value
 
 
 def test_the_preview_button_shows_what_would_change_and_saves_nothing(bench, wb):
