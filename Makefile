@@ -53,8 +53,7 @@ bench: .venv/installed ## how fast, as ratios to the floor; figures in build/ben
 	@$(BIN)/python -m tests.bench
 
 lab: .venv/installed ## the notebooks in JupyterLab
-	@-$(BIN)/dashlib cache warm >/dev/null
-	@$(BIN)/jupyter lab --notebook-dir notebooks
+	@$(BIN)/dashlib lab
 
 dashboards: .venv/installed ## the dashboards in the browser
 	@$(BIN)/dashlib dashboards

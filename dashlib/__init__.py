@@ -7,11 +7,35 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dashlib.face import list_rules, list_runs, open_workbench, run, validate
+    from dashlib.face import (
+        codes_needing_contexts,
+        explore,
+        import_followup,
+        list_rules,
+        list_runs,
+        most_common_errors,
+        open_workbench,
+        patient_daily_count,
+        run,
+        validate,
+        validation_run_with_results,
+    )
 
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # a library says nothing unless it is asked to
 
-__all__ = ["list_rules", "list_runs", "open_workbench", "run", "validate"]
+__all__ = [
+    "codes_needing_contexts",
+    "explore",
+    "import_followup",
+    "list_rules",
+    "list_runs",
+    "most_common_errors",
+    "open_workbench",
+    "patient_daily_count",
+    "run",
+    "validate",
+    "validation_run_with_results",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -21,3 +45,10 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module("dashlib.face"), name)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext dashlib` asks for: %%sql, %sql_views, %run_card and %why."""
+    from importlib import import_module
+
+    shell.register_magics(import_module("dashlib.magics").DashMagics)

@@ -5,7 +5,7 @@ last day in Toronto, until the line changes. Nothing is deleted: what is withdra
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -13,9 +13,10 @@ from uuid import UUID
 import polars as pl
 import sqlalchemy as sa
 
-from dashlib import texts
+from dashlib.cards import without_cards
 from dashlib.comparison import stakes_of
 from dashlib.errors import NotFound, UsageError
+from dashlib.recounting import recount, today
 from dashlib.schema import AuditEvent, ResultAcknowledgement, ValidationLog, ValidationResult, ValidationRun
 from dashlib.workbench import Workbench
 
@@ -27,11 +28,6 @@ COUNTS = (
 )
 
 
-def today() -> date:
-    """The day in the offices."""
-    return datetime.now(texts.TORONTO).date()
-
-
 def set_aside_now() -> sa.ColumnElement[bool]:
     """The join by which a result of a run meets the acknowledgement that holds today."""
     return sa.and_(
@@ -41,6 +37,17 @@ def set_aside_now() -> sa.ColumnElement[bool]:
         ASIDE.revoked_at.is_(None),
         sa.or_(ASIDE.until.is_(None), ASIDE.until >= today()),
     )
+
+
+def set_aside(connection: sa.Connection, user_id: str, results: pl.DataFrame) -> pl.Series:
+    """For each result (at least fingerprint, line_mark) whether its owner has set it aside, as things stand today."""
+    standing = (ASIDE.revoked_at.is_(None), sa.or_(ASIDE.until.is_(None), ASIDE.until >= today()))
+    query = sa.select(ASIDE.fingerprint, ASIDE.line_mark).where(ASIDE.user_id == user_id, *standing)
+    schema = {"fingerprint": pl.String, "line_mark": pl.String}
+    aside = pl.DataFrame([tuple(row) for row in connection.execute(query)], schema=schema, orient="row")
+    about = results.select(list(schema))
+    known = about.join(aside.with_columns(aside=True), on=list(schema), how="left", maintain_order="left")
+    return known["aside"].fill_null(False)
 
 
 def acknowledge(
@@ -62,10 +69,18 @@ def acknowledge(
         unmarked = sorted(result["number"] for result in results if result["line_mark"] is None)
         if unmarked:
             raise UsageError("DL-ACK-003", results=", ".join(map(str, unmarked)))
-        _withdraw(connection, wb, results)
-        said = {"reason": reason, "note": note or None, "until": until, "author": wb.viewer.id, "user_id": wb.viewer.id}
-        about = ("fingerprint", "line_mark", "rule_id")
-        connection.execute(sa.insert(ASIDE), [{name: result[name] for name in about} | said for result in results])
+        ended = _withdraw(connection, wb, results)
+        said = {
+            "reason": reason,
+            "note": without_cards(note or "") or None,
+            "until": until,
+            "author": wb.viewer.id,
+            "user_id": wb.viewer.id,
+        }
+        about = ("fingerprint", "line_mark", "rule_id", "date_de_service", "doctor")
+        rows = [{name: result[name] for name in about} | said for result in results]
+        made = connection.execute(sa.insert(ASIDE).returning(ASIDE.id), rows).scalars().all()
+        recount(connection, [*ended, *made], today())
         _record(connection, run_id, "result.acknowledged", results, {"reason": reason, "until": until and str(until)})
         connection.commit()
     return len(results)
@@ -79,8 +94,10 @@ def withdraw(wb: Workbench, run_id: UUID, numbers: Sequence[int]) -> int:
     """
     with wb.database.connect() as connection:
         results = _own(connection, wb, run_id, numbers)
-        taken_back = _withdraw(connection, wb, results)
+        ended = _withdraw(connection, wb, results)
+        taken_back = set(ended.values())
         back = [result for result in results if (result["fingerprint"], result["line_mark"]) in taken_back]
+        recount(connection, list(ended), today())
         _record(connection, run_id, "result.reopened", back, {})
         connection.commit()
     return len(back)
@@ -89,28 +106,30 @@ def withdraw(wb: Workbench, run_id: UUID, numbers: Sequence[int]) -> int:
 def _own(connection: sa.Connection, wb: Workbench, run_id: UUID, numbers: Sequence[int]) -> list[dict[str, Any]]:
     if connection.scalar(sa.select(RUNS.user_id).where(RUNS.id == run_id)) != wb.viewer.id:
         raise NotFound("DL-RUN-404")
-    query = sa.select(RESULTS.id, RESULTS.number, RESULTS.fingerprint, RESULTS.line_mark, RESULTS.rule_id)
+    columns = (RESULTS.id, RESULTS.number, RESULTS.fingerprint, RESULTS.line_mark, RESULTS.rule_id)
+    query = sa.select(*columns, RESULTS.date_service.label("date_de_service"), RESULTS.doctor)
     query = query.where(RESULTS.validation_run_id == run_id, RESULTS.number.in_(numbers)).order_by(RESULTS.number)
     found = [dict(row) for row in connection.execute(query).mappings()]
     missing = sorted(set(numbers) - {result["number"] for result in found})
     if missing:
         raise NotFound("DL-WHY-404", number=missing[0])
-    return found
+    doctors = wb.pseudonyms.doctors(pl.Series([result["doctor"] for result in found], dtype=pl.String)).fill_null("")
+    return [result | {"doctor": doctor} for result, doctor in zip(found, doctors, strict=True)]
 
 
 def _withdraw(
     connection: sa.Connection, wb: Workbench, results: Sequence[dict[str, Any]]
-) -> set[tuple[str | None, str | None]]:
-    """Ends what stands on these results; gives their fingerprints and marks."""
+) -> dict[UUID, tuple[str, str]]:
+    """Ends what stands on these results; gives the fingerprint and mark of each that was ended."""
     about = [(result["fingerprint"], result["line_mark"]) for result in results]
     ended = (
         sa.update(ASIDE)
         .where(ASIDE.user_id == wb.viewer.id, ASIDE.revoked_at.is_(None))
         .where(sa.tuple_(ASIDE.fingerprint, ASIDE.line_mark).in_(about))
         .values(revoked_at=sa.func.now(), revoked_by=wb.viewer.id)
-        .returning(ASIDE.fingerprint, ASIDE.line_mark)
+        .returning(ASIDE.id, ASIDE.fingerprint, ASIDE.line_mark)
     )
-    return {(fingerprint, mark) for fingerprint, mark in connection.execute(ended)}
+    return {number: (fingerprint, mark) for number, fingerprint, mark in connection.execute(ended)}
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""The reference tables as people use them: what is loaded, looking up a code, and changing one row.
+"""The reference tables as people use them: what is loaded, looking up a code, and what every change has in common.
 
 Nothing is deleted from codes, contexts and establishments: what goes is inactive. Every change leaves its trace in
 `audit_events` and a new version in `reference_state`.
@@ -9,27 +9,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
-from dashlib.errors import AccessDenied, NotFound, RuleError
-from dashlib.imports import FORMS, MANUAL, ReferenceRefused
-from dashlib.imports.cells import LINE, header_name, renamed
+from dashlib.errors import AccessDenied
+from dashlib.imports import MANUAL
 from dashlib.imports.codes import CODE_ROWS, MONEY
-from dashlib.imports.tables import read_table
 from dashlib.schema import AuditEvent, Base, Code, ContextElement, Establishment, Holiday, ReferenceState, RuleEntry
 from dashlib.workbench import Workbench
 
 ENTERED = "Saisie"
-"""The source of a code that somebody entered by hand: imports leave it as it is."""
+"""The source of what somebody entered by hand: imports leave it as it is."""
 
 EDITORS = frozenset({"editor", "admin"})
 PRICES = ("tariff_value", "units", "cap")
-EMPTY = ("", "-")  # what clears a field
-
-type Outcome = Literal["added", "changed", "removed"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +47,16 @@ class Table:
     def names(self) -> list[str]:
         """The columns' names."""
         return list(self.columns)
+
+    @property
+    def origin(self) -> str:
+        """The column that says who brought a row: codes name their source, of other tables no file tells it."""
+        return "source" if self.name == "codes" else "origin"
+
+    @property
+    def told(self) -> list[str]:
+        """The columns' names, and among them or beside them who brought a row."""
+        return list(dict.fromkeys((*self.columns, self.origin)))
 
     @property
     def id(self) -> sa.ColumnElement[Any]:
@@ -154,67 +159,14 @@ def export_rows(wb: Workbench, name: str) -> pl.DataFrame:
     table = TABLES[name]
     first = (*table.key, *(["valid_from"] if "valid_from" in table.columns else []))
     with wb.database.connect() as connection:
-        return active_rows(connection, table).drop("id").sort(*dict.fromkeys((*first, *table.names)))
-
-
-def set_row(wb: Workbench, name: str, key: str, given: Mapping[str, str]) -> Outcome:
-    """Changes the row of this key, or adds it. A field that the table does not have goes into custom_fields.
-
-    Of a code with several rows, `place`, `role` and `kind` say which. A new tariff with a new `valid_from` closes the
-    old one the day before.
-
-    Raises:
-        RuleError: DL-REF-052, a value is not what its field holds; DL-REF-053, several rows are meant; DL-REF-055, a
-            field that a new row needs is missing.
-        AccessDenied: DL-REF-051, the viewer may not change the reference.
-    """
-    require_editor(wb)
-    table = TABLES[name]
-    fields = _named(table, key, given)
-    with wb.database.connect() as connection:
-        lock_reference(connection)
-        found = _matching(connection, table, fields)
-        if found.height > 1:
-            raise RuleError("DL-REF-053", key=key, count=found.height, fields=", ".join(table.selectors))
-        row = _typed_row(table, {**_as_text(found), **_entered(table), **fields})
-        closed = _closes(found, row)
-        if closed:
-            close_tariffs(connection, found["id"], row["valid_from"].item())
-        write_rows(connection, table, row if closed or found.is_empty() else row.with_columns(found["id"]))
-        outcome: Outcome = "changed" if found.height else "added"
-        changed = {name if name in table.columns else "custom_fields" for name in fields if name != table.key[0]}
-        details = {"key": key, "fields": sorted(changed), "outcome": outcome}
-        note_change(connection, table, "reference.set", details, mark=row.write_json())
-    return outcome
-
-
-def remove_row(wb: Workbench, name: str, key: str, given: Mapping[str, str] | None = None) -> int:
-    """Takes the rows of this key out of force; of a code all of them, unless `place`, `role` or `kind` say which.
-
-    Returns:
-        How many.
-
-    Raises:
-        NotFound: DL-REF-054, there is none.
-        AccessDenied: DL-REF-051, the viewer may not change the reference.
-    """
-    require_editor(wb)
-    table = TABLES[name]
-    with wb.database.connect() as connection:
-        lock_reference(connection)
-        found = _matching(connection, table, _named(table, key, given or {}))
-        if found.is_empty():
-            raise NotFound("DL-REF-054", table=name, key=key)
-        take_out(connection, table, found["id"])
-        note_change(connection, table, "reference.removed", {"key": key, "rows": found.height}, mark=key)
-    return found.height
+        return active_rows(connection, table).select(table.names).sort(*dict.fromkeys((*first, *table.names)))
 
 
 def active_rows(connection: sa.Connection, table: Table) -> pl.DataFrame:
-    """(rows in force, the table's columns + id str), in no order."""
-    columns = [_selected(table.model.__table__.c[name]) for name in table.columns]
+    """(rows in force, the table's columns + id str, and who brought them), in no order."""
+    columns = [_selected(table.model.__table__.c[name]) for name in table.told]
     query = sa.select(table.id, *columns).where(_in_force(table.model))
-    schema = {"id": pl.String, **table.columns}
+    schema = {"id": pl.String, **dict.fromkeys(table.told, pl.String), **table.columns}
     rows = [tuple(row) for row in connection.execute(query)]
     read = pl.DataFrame(
         rows, schema={n: pl.Object if n == "custom_fields" else t for n, t in schema.items()}, orient="row"
@@ -228,13 +180,14 @@ def active_rows(connection: sa.Connection, table: Table) -> pl.DataFrame:
 def write_rows(connection: sa.Connection, table: Table, rows: pl.DataFrame) -> None:
     """Writes rows, all by one statement: those with an `id` in place of the row of that id, others added.
 
-    A row of a unique table that was inactive is in force again.
+    A row of a unique table that was inactive is in force again. Where the rows do not tell who brought them, those that
+    are there keep what they say.
     """
     if rows.is_empty():
         return
     is_known = "id" in rows.columns and table.soft
-    names = table.names
-    given = ", ".join(f"{name} {_sql_type(dtype)}" for name, dtype in table.columns.items())
+    names = [name for name in table.told if name in rows.columns]
+    given = ", ".join(f"{name} {_sql_type(table.columns.get(name))}" for name in names)
     values = ", ".join(_written(name) for name in names)
     source = f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS r({'id uuid, ' if is_known else ''}{given})"
     active = ", active = true" if table.soft else ""
@@ -333,62 +286,3 @@ def _written(name: str) -> str:
         "aliases": "string_to_array(coalesce(r.aliases, ''), '|')",
     }
     return special.get(name, f"r.{name}")
-
-
-def _named(table: Table, key: str, given: Mapping[str, str]) -> dict[str, str | None]:
-    """The fields given, by our names, with the key among them; «-» is null."""
-    cells = pl.DataFrame({header_name(name): [value.strip()] for name, value in given.items()})
-    try:
-        names: dict[str, str | None] = dict(renamed(cells, FORMS[table.name].words).row(0, named=True)) if given else {}
-    except ReferenceRefused as refused:
-        raise RuleError("DL-REF-052", column=refused.faults[0].facts["columns"]) from None
-    cleared = {name: None if value in EMPTY else value for name, value in names.items()}
-    return {**cleared, table.key[0]: key.strip()}
-
-
-def _matching(connection: sa.Connection, table: Table, fields: Mapping[str, str | None]) -> pl.DataFrame:
-    """The rows in force of this key, and of the selectors that are given; closed tariffs are none."""
-    wanted = _typed_row(
-        table, {**_stand_ins(table), **{n: fields[n] for n in (table.key[0], *table.selectors) if n in fields}}
-    )
-    rows = active_rows(connection, table)
-    if "valid_to" in rows.columns:
-        rows = rows.filter(pl.col("valid_to").is_null())
-    asked = [n for n in (table.key[0], *table.selectors) if n in fields or (n == "applies_to")]
-    return rows.filter(pl.col(name).eq_missing(wanted[name].item()) for name in asked)
-
-
-def _stand_ins(table: Table) -> dict[str, str | None]:
-    return {name: "x" for name in FORMS[table.name].needed if name != table.key[0]}
-
-
-def _as_text(found: pl.DataFrame) -> dict[str, str | None]:
-    """The row that there is, as a file would write it."""
-    if found.is_empty():
-        return {}
-    return {n: None if v is None else str(v) for n, v in found.drop("id").row(0, named=True).items()}
-
-
-def _entered(table: Table) -> dict[str, str | None]:
-    """What is true of a code entered by hand, unless it says otherwise."""
-    return {"source": ENTERED, "trusted": "true", "anchor": None} if table.name == "codes" else {}
-
-
-def _typed_row(table: Table, fields: Mapping[str, str | None]) -> pl.DataFrame:
-    cells = pl.DataFrame({name: [value] for name, value in fields.items()}, schema=dict.fromkeys(fields, pl.String))
-    try:
-        return read_table(cells.with_columns(pl.lit(1, pl.Int64).alias(LINE)), table.name).select(table.names)
-    except ReferenceRefused as refused:
-        facts = refused.faults[0].facts
-        if refused.code == "DL-REF-024":
-            raise RuleError("DL-REF-055", columns=facts["columns"]) from None
-        raise RuleError("DL-REF-052", column=facts.get("column", table.key[0])) from None
-
-
-def _closes(found: pl.DataFrame, row: pl.DataFrame) -> bool:
-    """Whether a new amount begins on a later day than the one it follows."""
-    if found.is_empty() or "valid_from" not in row.columns or row["valid_from"].item() is None:
-        return False
-    before, after = found.row(0, named=True), row.row(0, named=True)
-    is_later = before["valid_from"] is None or before["valid_from"] < after["valid_from"]
-    return is_later and any(before[name] != after[name] for name in PRICES)

@@ -75,7 +75,7 @@ class Comparison:
     """What one set of results has beside an earlier one; each result stands in one of four frames.
 
     `new` are only in the later set, `fixed` only in the earlier, `persisting` in both (as in the later).
-    `rule_changed` are those of the three whose rule judged in another version, or judged only one of the sets: there
+    `rule_changed` are those of the three whose rule judged otherwise, or judged only one of the sets: there
     the rule, and not the data, can be the reason. Its column `was` tells new, fixed or persisting.
     """
 
@@ -107,14 +107,11 @@ def compare(
     """Compares two sets of results by what identifies a result in both.
 
     Args:
-        before, after: (results, at least `on`, rule_id, rule_version, and STAKES), each in its own order.
-        changed: rules that judged the two sets in different versions, or only one of them; a rule whose results tell of
-            two versions is one of them without being named.
+        before, after: (results, at least `on`, rule_id, and STAKES), each in its own order.
+        changed: rules that judged the two sets otherwise, or only one of them.
     """
     key = list(on)
-    versions = pl.concat([before, after], how="diagonal").group_by("rule_id").agg(pl.col("rule_version").n_unique())
-    several = versions.filter(pl.col("rule_version") > 1)["rule_id"]
-    by_rule = pl.col("rule_id").is_in({*changed, *several})
+    by_rule = pl.col("rule_id").is_in(set(changed))
     sets = {
         "new": after.join(before, on=key, how="anti", maintain_order="left"),
         "fixed": before.join(after, on=key, how="anti", maintain_order="left"),

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from dashlib.embedded import APP, DATABASE, OWNER, Cluster, find_programs
+from dashlib.embedded import APP, DATABASE, OWNER, READER, Cluster, find_programs
 from dashlib.errors import DatabaseUnavailable, UsageError
 from dashlib.resources import folder
 from dashlib.settings import Settings
@@ -226,6 +226,9 @@ def migrate(database: Database, revision: str = "head", *, backup: bool = True) 
     """
     if not database.cluster:
         _make_roles(database)
+    elif not _has_reader(database):
+        database.close()
+        database.cluster.add_reader()
     return _move(database, "upgrade", revisions()[-1] if revision == "head" else revision, backup=backup)
 
 
@@ -312,8 +315,13 @@ def _take_role(connection: psycopg.Connection, role: str, address: str) -> None:
         raise _roles_missing(_wanted(connection), address) from None
 
 
+def _has_reader(database: Database) -> bool:
+    with database.connect() as connection:
+        return connection.scalar(sa.select(sa.func.to_regrole(READER))) is not None
+
+
 def _make_roles(database: Database) -> None:
-    """Makes the two roles and lets this login take them, as far as they are missing and the login may."""
+    """Makes the roles and lets this login take them, as far as they are missing and the login may."""
     with closing(database.open(None)) as connection:
         wanted = _wanted(connection)
         with suppress(psycopg.Error), connection.transaction():
@@ -330,19 +338,23 @@ def _roles_missing(wanted: list[sql.Composed], address: str) -> DatabaseUnavaila
 
 
 def _wanted(connection: psycopg.Connection) -> list[sql.Composed]:
-    """What must be said to PostgreSQL before this login can take both roles, and the owner make tables."""
+    """What must be said to PostgreSQL before this login can take its roles, and the owner make tables."""
     name, info = sql.Identifier, connection.info
     asked = """
         SELECT rolname, pg_has_role(rolname, 'SET'), has_schema_privilege(rolname, 'public', 'CREATE')
-               AND has_database_privilege(rolname, current_database(), 'CREATE')
+               AND has_database_privilege(rolname, current_database(), 'CREATE'),
+               pg_has_role(rolname, to_regrole(%s), 'USAGE') AND pg_has_role(rolname, to_regrole(%s), 'SET')
         FROM pg_roles WHERE rolname = ANY (%s)"""
-    found = {role: (may_take, may_make) for role, may_take, may_make in connection.execute(asked, [[OWNER, APP]])}
-    absent = [role for role in (OWNER, APP) if role not in found]
+    names = [OWNER, APP, READER]
+    found = {role: rights for role, *rights in connection.execute(asked, [READER, READER, names])}
+    absent = [role for role in names if role not in found]
     closed = [role for role in (OWNER, APP) if role in absent or not found[role][0]]
     wanted = [sql.SQL("CREATE ROLE {}").format(name(role)) for role in absent]
     if closed:
         taken, by = sql.SQL(", ").join(map(name, closed)), name(info.user)
         wanted.append(sql.SQL("GRANT {} TO {} WITH INHERIT FALSE, SET TRUE").format(taken, by))
+    if OWNER in absent or not found[OWNER][2]:
+        wanted.append(sql.SQL("GRANT {} TO {} WITH INHERIT TRUE, SET TRUE").format(name(READER), name(OWNER)))
     if OWNER in absent or not found[OWNER][1]:
         wanted.append(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(name(info.dbname), name(OWNER)))
         wanted.append(sql.SQL("GRANT USAGE, CREATE ON SCHEMA public TO {}").format(name(OWNER)))

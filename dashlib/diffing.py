@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from dashlib import results
 from dashlib.comparison import Comparison, compare
 from dashlib.errors import UsageError
+from dashlib.installing import judge_alike
 from dashlib.kept import has_kept_lines
-from dashlib.schema import BillingRecord, RunRule, ValidationResult
+from dashlib.schema import BillingRecord, RuleVersion, RunRule, ValidationResult
 from dashlib.workbench import Workbench
 
 RESULTS, LINES = ValidationResult, BillingRecord
@@ -44,12 +45,11 @@ def diff(wb: Workbench, before: dict[str, Any], after: dict[str, Any], lang: str
     Raises:
         UsageError: DL-DIFF-001, their fingerprints were made with different keys.
     """
-    if before["fingerprint_key"] != after["fingerprint_key"]:
-        raise UsageError("DL-DIFF-001", before=str(before["number"]), after=str(after["number"]))
+    require_one_key(before, after)
     runs = UUID(str(before["id"])), UUID(str(after["id"]))
     kept = all(has_kept_lines(wb, run) for run in runs)
     sides = [_results(wb, run, other if kept else None, lang) for run, other in (runs, runs[::-1])]
-    found = compare(*sides, changed=_judged_otherwise(wb, *runs))
+    found = compare(*sides, changed=judged_otherwise(wb, *runs))
     frames = {name: getattr(found, name) for name in ("new", "fixed", "persisting", "rule_changed")}
     return RunComparison(
         **frames,
@@ -57,6 +57,12 @@ def diff(wb: Workbench, before: dict[str, Any], after: dict[str, Any], lang: str
         after=int(after["number"]),
         reference_changed=before["reference_version"] != after["reference_version"],
     )
+
+
+def require_one_key(before: dict[str, Any], after: dict[str, Any]) -> None:
+    """Raises UsageError DL-DIFF-001 for two runs, given by their figures, whose fingerprints cannot be compared."""
+    if before["fingerprint_key"] != after["fingerprint_key"]:
+        raise UsageError("DL-DIFF-001", before=str(before["number"]), after=str(after["number"]))
 
 
 def _results(wb: Workbench, run_id: UUID, other: UUID | None, lang: str) -> pl.DataFrame:
@@ -76,8 +82,20 @@ def _without_line(wb: Workbench, run_id: UUID, other: UUID) -> pl.Series:
     return wb.frame(sa.select(RESULTS.fingerprint).where(RESULTS.validation_run_id == run_id, ~there))["fingerprint"]
 
 
-def _judged_otherwise(wb: Workbench, before: UUID, after: UUID) -> set[str]:
-    """Rules that judged one of the runs only, or both in different versions."""
-    judged = sa.select(RunRule.rule_id, RunRule.rule_version)
-    then, now = (set(wb.frame(judged.where(RunRule.validation_run_id == run)).rows()) for run in (before, after))
-    return {rule for rule, _ in then ^ now}
+def judged_otherwise(wb: Workbench, before: UUID, after: UUID) -> set[str]:
+    """Rules that judged one of the runs only, or both by other contents; a version that says the same is no change."""
+    then, now = (_versions_of(wb, run) for run in (before, after))
+    others = [name for name in then.keys() & now.keys() if then[name].version != now[name].version]
+    return {*then.keys() ^ now.keys(), *(name for name in others if not judge_alike(then[name].rule, now[name].rule))}
+
+
+def _versions_of(wb: Workbench, run: UUID) -> dict[str, sa.Row[Any]]:
+    """The rules that judged a run, each with its version and what that says; null where it was not kept."""
+    same = sa.and_(RuleVersion.name == RunRule.rule_id, RuleVersion.version == RunRule.rule_version)
+    judged = (
+        sa.select(RunRule.rule_id, RunRule.rule_version.label("version"), RuleVersion.rule)
+        .outerjoin(RuleVersion, same)
+        .where(RunRule.validation_run_id == run)
+    )
+    with wb.database.connect() as connection:
+        return {row.rule_id: row for row in connection.execute(judged)}

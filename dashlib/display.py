@@ -13,16 +13,13 @@ from typing import Any
 import click
 import polars as pl
 
-from dashlib import texts
+from dashlib import exporting, texts
+from dashlib.display_tables import GLYPHS, table, worded
 from dashlib.errors import Fact, Fault
 from dashlib.exports import facts_of
 from dashlib.leases import Told
 from dashlib.runs import Run
 
-GLYPHS = {"error": "✕", "warning": "▲", "info": "◆"}
-# OWASP: what a spreadsheet takes for a formula, also in full-width forms and behind blanks or quotes.
-FORMULA = r"^[\s'\"]*[=+\-@\t\r＝＋－＠]"
-NUMBER = r"^[+\-]?\d+([.,]\d+)?$"
 BAR = 20
 QUICK_S = 0.5  # what ends sooner shows no progress
 
@@ -53,6 +50,17 @@ def progress(lang: str) -> Iterator[Told]:
         click.echo("\r" + " " * (BAR + 24) + "\r", err=True, nl=False)
 
 
+@contextmanager
+def busy(key: str, lang: str, *, unless: bool = False) -> Iterator[None]:
+    """Says on a terminal, on one line that goes again, what is being done; nothing `unless` it is for a person."""
+    said = texts.text(key, lang) if sys.stderr.isatty() and not unless else ""
+    click.echo(said, err=True, nl=False)
+    try:
+        yield
+    finally:
+        click.echo(f"\r{' ' * len(said)}\r" if said else "", err=True, nl=False)
+
+
 def confidence(level: str | None, lang: str) -> str:
     """How far a rule can be trusted, in words."""
     known = level in ("high", "medium", "low")
@@ -61,10 +69,9 @@ def confidence(level: str | None, lang: str) -> str:
 
 def summary(run: Run, lang: str) -> str:
     """What a run found, in a dozen lines: counts of lines, the three sums, and the rules that reported most."""
-    figures = run.figures
     lines = [_head(run, lang), *_ended(run, lang)]
     if run.status == "completed":
-        lines += [*_severities(figures, run.set_aside(), run.lines_touched, lang), "", *_top(run, lang)]
+        lines += [*_severities(run, run.set_aside(), lang), "", *_top(run, lang)]
         lines += ["", texts.text("run.next", lang, number=str(run.number))]
     return "\n".join(lines)
 
@@ -81,12 +88,12 @@ def _head(run: Run, lang: str) -> str:
 def _ended(run: Run, lang: str) -> list[str]:
     figures = run.figures
     if run.status != "completed":
-        return [texts.text(f"run.{run.status}", lang, reason=_reason(run, lang)), *_faults(run, lang)]
+        return [texts.text(f"run.{run.status}", lang, reason=reason(run, lang)), *_faults(run, lang)]
     rejected = figures["rejected_count"] or 0
     return [texts.plural("run.rejected", rejected, lang, run=str(run.number))] if rejected else []
 
 
-def _reason(run: Run, lang: str) -> str:
+def reason(run: Run, lang: str) -> str:
     """Why it failed, without holes: as it was said in French, unless all that the other language says is known."""
     code, kept = run.figures["error_code"] or "", run.figures["error_message"]
     facts = {"file": run.figures["file"]}
@@ -115,8 +122,9 @@ def _all_known(code: str, facts: Mapping[str, Fact], lang: str) -> bool:
     return set(re.findall(r"\{(\w+)", texts.words(lang).get(code, ""))) <= facts.keys()
 
 
-def _severities(figures: dict[str, Any], aside: dict[str, Any], touched: int, lang: str) -> list[str]:
+def _severities(run: Run, aside: dict[str, Any], lang: str) -> list[str]:
     """Lines in error and in warning and advice, less what is set aside, which has a line of its own."""
+    figures, awaiting = run.figures, run.awaiting
     rows = (
         ("error", "lines_in_error", ("at_risk", "to_repay")),
         ("warning", "lines_in_warning", ()),
@@ -125,13 +133,14 @@ def _severities(figures: dict[str, Any], aside: dict[str, Any], touched: int, la
     said = []
     for severity, name, sums in rows:
         money = {each: (figures[each] or 0) - aside[f"acknowledged_{each}"] for each in sums}
+        money |= {"awaiting": awaiting} if severity == "info" and awaiting else {}
         count = figures[name] - aside[f"acknowledged_{name}"]
         said.append(_counted(GLYPHS[severity], f"run.count.{severity}", count, money, lang))
     set_aside = sum(aside[f"acknowledged_{severity}_count"] for severity in GLYPHS)
     if set_aside:
         money = {name: aside[f"acknowledged_{name}"] for name in ("at_risk", "to_repay", "gain")}
         said.append(_counted("⊘", "run.count.aside", set_aside, money, lang))
-    return [*said, _counted("○", "run.count.clean", figures["record_count"] - touched, {}, lang)]
+    return [*said, _counted("○", "run.count.clean", figures["record_count"] - run.lines_touched, {}, lang)]
 
 
 def _counted(glyph: str, label: str, count: int, money: Mapping[str, Decimal], lang: str) -> str:
@@ -169,10 +178,10 @@ RESULT_COLUMNS = (
 )
 
 
-def shown_results(rows: pl.DataFrame) -> pl.DataFrame:
-    """What a table shows of results; why some are set aside, when some are."""
+def shown_results(rows: pl.DataFrame, lang: str) -> pl.DataFrame:
+    """What a table shows of results, in words; why some are set aside, when some are."""
     aside = ("acknowledged", "acknowledged_until") if rows["acknowledged"].count() else ()
-    return rows.select(*RESULT_COLUMNS[:-1], *aside, RESULT_COLUMNS[-1])
+    return worded(rows.select(*RESULT_COLUMNS[:-1], *aside, RESULT_COLUMNS[-1]), lang)
 
 
 def runs(found: Sequence[Run], lang: str) -> str:
@@ -198,33 +207,16 @@ def _line(run: Run, lang: str) -> list[str]:
 
 
 def pairs(facts: dict[str, Any], lang: str) -> str:
-    """Names and values, one pair a line."""
-    return "\n".join(table(["", ""], [[name, cell(value, lang)] for name, value in facts.items()])[1:])
+    """What facts are called in words, and their values, one pair a line."""
+    words = texts.words(lang)
+    rows = [[words.get(f"head.{name}", name), cell(value, lang)] for name, value in facts.items()]
+    return "\n".join(table(["", ""], rows))
 
 
 def write_csv(rows: pl.DataFrame, path: Path, lang: str) -> str:
     """Writes a frame for a spreadsheet; a cell that would run as a formula there is made text."""
-    related = [pl.col(name).cast(pl.List(pl.String)).list.join(" ") for name, t in rows.schema.items() if t == pl.List]
-    text = pl.col(pl.String)
-    risky = text.str.contains(FORMULA) & ~text.str.contains(NUMBER)
-    harmless = pl.when(risky).then("'" + text).otherwise(text).name.keep()
-    path.touch(mode=0o600)
-    written = rows.with_columns(related).with_columns(harmless)
-    written.write_csv(path, separator=";", include_bom=True, decimal_comma=lang == "fr")
-    return texts.text("cli.csv", lang, rows=rows.height, path=str(path))
-
-
-def table(columns: list[str], rows: list[list[str]], *, right: tuple[int, ...] = (), indent: str = "") -> list[str]:
-    """Lines of text in columns as wide as their widest cell."""
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    return [
-        indent
-        + "  ".join(
-            f"{cell:>{w}}" if i in right else f"{cell:<{w}}"
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (columns, *rows)
-    ]
+    written = exporting.write(rows, path, lang, kind="csv")
+    return texts.text("cli.csv", lang, rows=written, path=str(path))
 
 
 def frame(rows: pl.DataFrame, lang: str) -> str:
@@ -239,6 +231,8 @@ def cell(value: object, lang: str) -> str:
     match value:
         case None:
             return texts.NULL
+        case bool():
+            return texts.text("rule.yes" if value else "rule.no", lang)
         case datetime():
             return f"{value.astimezone(texts.TORONTO):%Y-%m-%d %H:%M}"
         case date():

@@ -8,7 +8,8 @@ import polars as pl
 from dashlib import messages, texts
 from dashlib.comparison import STAKES, STATUSES
 from dashlib.diffing import RunComparison
-from dashlib.display import GLYPHS, cell, confidence, frame, table
+from dashlib.display import cell, confidence, frame
+from dashlib.display_tables import GLYPHS, table, worded
 from dashlib.explaining import Why
 from dashlib.rules.base import RELATED_LINES
 from dashlib.whatif import WhatIf
@@ -52,7 +53,7 @@ def _sheet(found: Why, lang: str) -> list[str]:
         ("why.version", _version(found, lang) if rule else None),
         ("why.aside", _aside(found, lang)),
     ]
-    return table(["", ""], [[texts.text(name, lang), said] for name, said in rows if said], indent="  ")[1:]
+    return table(["", ""], [[texts.text(name, lang), said] for name, said in rows if said], indent="  ")
 
 
 def _arithmetic(found: Why, lang: str) -> str:
@@ -107,7 +108,7 @@ def diff(found: RunComparison, lang: str) -> str:
     """How many results came, went and stayed, with their money."""
     rows = [_compared(row, lang) for row in found.totals.iter_rows(named=True)]
     said = [texts.text("diff.title", lang, before=str(found.before), after=str(found.after))]
-    said += table(["", "", ""], rows, right=(1,), indent="  ")[1:]
+    said += table(["", "", ""], rows, right=(1,), indent="  ")
     was = found.rule_changed["was"]
     if len(was):
         counts = {name: int((was == name).sum()) for name in STATUSES[:3]}
@@ -145,7 +146,7 @@ def whatif(found: WhatIf, lang: str) -> str:
     """What corrections would change: the money, and the results that would come and go."""
     title = [
         texts.plural("whatif.title", found.corrected, lang),
-        texts.text("whatif.judged", lang, judged=found.judged),
+        texts.plural("whatif.judged", found.judged, lang),
     ]
     sums = [
         [
@@ -156,7 +157,8 @@ def whatif(found: WhatIf, lang: str) -> str:
     ]
     columns = ["", *(texts.text(f"whatif.{name}", lang) for name in ("before", "after", "delta"))]
     said = [" · ".join(title), *table(columns, sums, right=(1, 2, 3), indent="  ")]
+    said += ["", texts.plural("whatif.part", found.touched, lang)]
     for name, results in (("lost", found.lost), ("gained", found.gained)):
         said += ["", texts.text(f"whatif.{name}", lang, n=results.height)]
-        said += [frame(results.select(CHANGED), lang)] if results.height else []
+        said += [frame(worded(results.select(CHANGED), lang), lang)] if results.height else []
     return "\n".join([*said, *([texts.text("whatif.basis", lang)] if found.basis_changed else [])])

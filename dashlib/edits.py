@@ -16,6 +16,8 @@ from pydantic import BaseModel
 from dashlib.errors import RuleError, UsageError
 from dashlib.rules import Rule, parse_rules
 from dashlib.rules.base import EVERY_CODE, Code, Context, NamedCode
+from dashlib.rules.reasons import at, reason
+from dashlib.texts import Phrase, Phrases
 
 OWN = ("threshold", "enabled", "severity", "label", "message", "solution", "source", "confidence")
 VALIDITY = ("valid_from", "valid_to")
@@ -80,12 +82,12 @@ def edited(rule: Rule, changes: Mapping[str, Any]) -> Rule:
     Raises:
         RuleError: DL-RULE-001 with every fault at once, DL-RULE-004 when the rule stays as it was.
     """
-    data, faults = rule_data(rule), list[str]()
+    data, faults = rule_data(rule), list[Phrase]()
     for path, value in changes.items():
         if path in FIXED:
-            faults.append(f"{rule.name}, {path}: cannot be changed")
+            faults.append(at(f"{rule.name}, {path}", reason(path, "fixed")))
         elif not _is_put(rule, data, _path(path), value):
-            faults.append(f"{rule.name}, {path}: no such field")
+            faults.append(at(f"{rule.name}, {path}", reason(path, "no_field")))
     # The guide's threshold of an amount limit says its maximum a second time.
     if rule.condition.type == "amount_limit" and data["threshold"] is not None and "threshold" not in changes:
         data["threshold"] = data["condition"].get("max")
@@ -95,13 +97,14 @@ def edited(rule: Rule, changes: Mapping[str, Any]) -> Rule:
     return after
 
 
-def _parsed(name: str, data: dict[str, Any], faults: list[str]) -> Rule:
+def _parsed(name: str, data: dict[str, Any], faults: list[Phrase]) -> Rule:
     try:
         [after] = parse_rules([data], origin=name)
     except RuleError as refused:
-        raise RuleError("DL-RULE-001", origin=name, faults="; ".join([*faults, str(refused.facts["faults"])])) from None
+        more = [fault for fault in refused.facts.values() if isinstance(fault, Phrases)]
+        raise RuleError("DL-RULE-001", origin=name, faults=Phrases((*faults, *more))) from None
     if faults:
-        raise RuleError("DL-RULE-001", origin=name, faults="; ".join(faults))
+        raise RuleError("DL-RULE-001", origin=name, faults=Phrases(tuple(faults)))
     return after
 
 

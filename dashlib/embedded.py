@@ -26,7 +26,7 @@ from psycopg.conninfo import make_conninfo
 
 from dashlib.errors import DatabaseUnavailable
 
-OWNER, APP, DATABASE = "dashlib_owner", "dashlib_app", "dashlib"
+OWNER, APP, READER, DATABASE = "dashlib_owner", "dashlib_app", "dashlib_reader", "dashlib"
 SYSTEM_FOLDER = Path("/var/lib/dashlib")
 SOCKET = ".s.PGSQL.5432"
 SOCKET_BYTES = 100  # of the socket's path: kernels take 103 or 107
@@ -67,6 +67,8 @@ REVOKE ALL ON DATABASE {database} FROM PUBLIC;
 GRANT CONNECT ON DATABASE {database} TO {app};
 GRANT pg_read_all_stats TO {owner};
 """
+# Nobody logs in as the reader: what people ask in SQL of their own is answered in its name (migration 0010).
+NEW_READER = f"CREATE ROLE {READER};\nGRANT {READER} TO {OWNER} WITH INHERIT TRUE, SET TRUE;\n"
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,13 @@ class Cluster:
         with self.alone():
             return self._run("pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w").returncode == 0
 
+    def add_reader(self) -> None:
+        """Gives a cluster of an earlier version the role that only reads; it is stopped for a moment."""
+        with self.alone():
+            self._run("pg_ctl", "stop", "-D", self.data, "-m", "fast", "-w")
+            self.as_superuser(NEW_READER)
+            self._start()
+
     def as_superuser(self, statements: str, database: str = "postgres", data: Path | None = None) -> None:
         """Runs statements, one a line, without a server; only while it is stopped."""
         self._run("postgres", "--single", "-j", "-c", "exit_on_error=on", "-D", data or self.data, database,
@@ -171,7 +180,7 @@ class Cluster:
             yield
 
     def _make(self) -> None:
-        """A new cluster with its two roles and its database. It takes the name `data` only when it is whole."""
+        """A new cluster with its roles and its database. It takes the name `data` only when it is whole."""
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
         secret = {name: secrets.token_hex(24) for name in ("postgres", OWNER, APP)}
@@ -185,7 +194,7 @@ class Cluster:
         (new / "pg_hba.conf").write_text(ACCESS)
         names = {"owner": OWNER, "app": APP, "database": DATABASE}
         statements = NEW_DATABASE.format(**names, owner_password=secret[OWNER], app_password=secret[APP])
-        self.as_superuser(statements, data=new)
+        self.as_superuser(statements + NEW_READER, data=new)
         self.as_superuser("CREATE EXTENSION pg_stat_statements;\n", DATABASE, data=new)
         new.rename(self.data)
 

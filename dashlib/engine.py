@@ -13,7 +13,7 @@ from dashlib.rules.advice_office import OF_FEES
 from dashlib.rules.base import FACTS, Case, Condition, Plan, Reference
 from dashlib.rules.opportunities import advise
 
-VERSION = "2"
+VERSION = "3"
 """Raised whenever the same lines and rules would give other results."""
 
 # Polars collects in its streaming engine by default, which loses order and, in 2.1, panics on a frame of many chunks.
@@ -151,8 +151,8 @@ def _preliminary(row_numbers: pl.Series, lines: pl.DataFrame) -> pl.Series:
 
 
 def _category(rule: Rule) -> str:
-    """Advice is told apart by its category, whatever it is about: its amounts are gains."""
-    return "opportunity" if isinstance(rule.condition, Opportunity) else rule.category
+    """Advice is told apart by its category, whatever it is about: amounts of opportunities are gains."""
+    return rule.condition.results_category if isinstance(rule.condition, Opportunity) else rule.category
 
 
 def _without_repeats(results: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:

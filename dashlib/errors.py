@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from dashlib import texts
+from dashlib.texts import Phrase, Phrases
 
-type Fact = str | int
+type Fact = str | int | Phrase | Phrases
 
 Level = Literal["refused", "rejected", "warning"]
 
@@ -55,8 +56,20 @@ class ExportRefused(DashError):
         self.faults = tuple(faults)
 
 
+class ExportMissing(ExportRefused):
+    """There is no such file; nothing of it was kept."""
+
+    exit_code = 8
+
+
 class CorrectionsRefused(ExportRefused):
     """Corrections of lines cannot be read, or are of lines that are not there; nothing was judged."""
+
+
+class TicksRefused(DashError):
+    """A workbook that was given back cannot be read; nothing of it was kept."""
+
+    exit_code = 3
 
 
 class RuleError(DashError):
@@ -99,3 +112,15 @@ class UsageError(DashError):
     """The command was asked for something that it does not do."""
 
     exit_code = 2
+
+
+class Cancelled(DashError):
+    """Somebody said that the work is no longer wanted; nothing of it was kept."""
+
+    exit_code = 130
+
+
+class MailFailed(DashError):
+    """A message could not be sent; what it speaks of is where it was written."""
+
+    exit_code = 7

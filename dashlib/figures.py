@@ -23,7 +23,7 @@ FIRST_CAUSES = 3
 
 @dataclass(frozen=True)
 class Figures:
-    """Sums over days; `hits` are the lines with a result of the severity looked at (for info the results)."""
+    """Sums over days; `hits` are the lines with a result of the severity looked at."""
 
     lines: int
     hits: int
@@ -112,11 +112,10 @@ class ErrorFacts:
 
     def _hits(self, lang: str) -> Tile:
         now, before = self.now.rate, self.before.rate if self.before else None
-        unit = "results" if self.severity == "info" else "lines"
         return Tile(
             texts.text(f"tile.{self.severity}", lang),
             texts.percent(now, lang),
-            _joined(_points(now, before, lang), texts.plural(f"note.{unit}", self.now.hits, lang)),
+            _joined(_points(now, before, lang), texts.plural("note.lines", self.now.hits, lang)),
             _is_good(now, before, more_is_good=None if self.severity == "info" else False, least=LEAST_SHARE),
             self._spark(SEVERITY_TONE[self.severity], lambda part: part.rate),
         )

@@ -97,6 +97,26 @@ def same_rule(kept: Mapping[str, Any], rule: Rule) -> bool:
     return rule_data(known) | {"version": 1} == rule_data(rule) | {"version": 1}
 
 
+# What of a rule decides whether a line is reported, and what that counts for; the rest is words about it.
+JUDGING = ("condition", "threshold", "severity", "category", "valid_from", "valid_to")
+
+
+def judge_alike(kept: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
+    """Whether two kept versions judge alike, whatever they are called and however they were written."""
+    if kept is None or other is None:
+        return False
+    return [canonical(kept).get(part) for part in JUDGING] == [canonical(other).get(part) for part in JUDGING]
+
+
+def canonical(kept: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A kept version as this dashlib would write it; of another dashlib, whose types were others, as it stands."""
+    try:
+        [known] = parse_rules([{name: value for name, value in kept.items() if value is not None}])
+    except RuleError:
+        return kept
+    return rule_data(known)
+
+
 def supersede(connection: sa.Connection, rules: Iterable[Rule], *, author: str, note: str) -> list[Rule]:
     """Puts rules in force as the next versions of those that have their names, or as the first; gives them so."""
     given = numbered(connection, rules)
@@ -139,7 +159,8 @@ def _install_starter(connection: sa.Connection) -> None:
             continue
         connection.execute(sa.delete(table))
         if rows.height:
-            connection.execute(sa.insert(table), rows.to_dicts())
+            brought = {"origin": starter.SOURCE} if "origin" in table.__table__.c else {}
+            connection.execute(sa.insert(table), [row | brought for row in rows.to_dicts()])
         loaded = {"trusted": trusted, "source": STARTER, "version": version, "rows": rows.height}
         if state is None:
             connection.execute(sa.insert(ReferenceState).values(table_name=name, **loaded))

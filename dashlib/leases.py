@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -13,13 +14,15 @@ import sqlalchemy as sa
 
 from dashlib import texts
 from dashlib.database import Database
-from dashlib.errors import DatabaseUnavailable
+from dashlib.errors import Cancelled, DatabaseUnavailable
 from dashlib.schema import RunLease, ValidationRun
 
 type Told = Callable[[str, int, int], None]
 
 LEASE_S = 30  # a run whose holder was not heard of for so long is anybody's to finish or fail
 BEAT_S = 5
+TELL_S = 0.5
+WAITING = "queue"  # the holder of a run that waits for a worker
 
 # How much of a run's progress (0–100) lies behind it when a phase begins. Reading and keeping are short beside loading,
 # in which rows are counted as they are copied.
@@ -53,11 +56,8 @@ class Lease:
 
     @property
     def progress(self) -> int:
-        """0–100, from what is really done: phases behind, and in this one the share of its bytes or rows."""
-        phases = list(BEGINS)
-        begin = BEGINS[self._phase]
-        end = BEGINS[phases[min(phases.index(self._phase) + 1, len(phases) - 1)]]
-        return begin + (end - begin) * self._done // max(self._of, 1)
+        """0–100, from what is really done."""
+        return share_done(self._phase, self._done, self._of)
 
     def phase(self, name: str, of: int) -> None:
         """The next phase begins, with so much to do; the run shows its progress."""
@@ -105,6 +105,44 @@ class Lease:
                 sa.update(ValidationRun).where(ValidationRun.id == self.run_id).values(progress=self.progress)
             )
             connection.commit()
+
+
+def share_done(phase: str, done: int, of: int) -> int:
+    """0–100: phases behind, and in this one the share of its bytes or rows."""
+    phases = list(BEGINS)
+    begin = BEGINS[phase]
+    end = BEGINS[phases[min(phases.index(phase) + 1, len(phases) - 1)]]
+    return begin + (end - begin) * done // max(of, 1)
+
+
+def take_over(database: Database, run_id: UUID) -> str | None:
+    """Takes the lease of a run that waits for a worker or was left by one; None where it is another's, or ended."""
+    lease, holder = RunLease, new_holder()
+    left = lease.heartbeat_at < sa.func.clock_timestamp() - sa.text(f"interval '{LEASE_S} seconds'")
+    mine = {"holder": holder, "fence": lease.fence + 1, "heartbeat_at": sa.func.clock_timestamp(), "phase": "reading"}
+    free = (lease.validation_run_id == run_id, sa.or_(lease.holder == WAITING, left))
+    with database.connect() as connection:
+        return holder if connection.execute(sa.update(lease).where(*free).values(mine)).rowcount else None
+
+
+def telling(database: Database, run_id: UUID, holder: str) -> Told:
+    """Tells in the lease how far the run is, for those who look on; raises Cancelled when others ended the run."""
+    told_at = 0.0
+
+    def told(phase: str, done: int, of: int) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at < TELL_S and done:
+            return
+        told_at = time.monotonic()
+        mine = (RunLease.validation_run_id == run_id, RunLease.holder == holder)
+        now = {"phase": phase, "progress": share_done(phase, done, of), "heartbeat_at": sa.func.clock_timestamp()}
+        with database.connect() as connection:
+            is_mine = connection.execute(sa.update(RunLease).where(*mine).values(now)).rowcount
+            status = sa.select(ValidationRun.status).where(ValidationRun.id == run_id)
+            if not is_mine and connection.scalar(status) != "completed":  # who completes it gives the lease up
+                raise Cancelled("DL-RUN-CANCELLED")
+
+    return told
 
 
 def new_holder() -> str:

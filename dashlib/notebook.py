@@ -107,7 +107,7 @@ def _html(executed: Path, lang: str) -> str:
 
 def _css() -> str:
     """The look of our pages, with the font in it: a report is one file."""
-    css = (STYLES / "dashlib.css").read_text("utf-8")
+    css = "".join((STYLES / name).read_text("utf-8") for name in ("theme.css", "dashlib.css"))
     font = STYLES / "source-sans-3-latin-wght-normal.woff2"
     return css.replace(f'"{font.name}"', f'"data:font/woff2;base64,{base64.b64encode(font.read_bytes()).decode()}"')
 

@@ -68,6 +68,11 @@ class Preview:
         """Results gained, lost and common."""
         return {state: int((self.results["state"] == state).sum()) for state in STATES}
 
+    def by_rule(self) -> pl.DataFrame:
+        """The same of each rule: (rules, 4) rule_id str; gained, lost, common i64; the changed rule first."""
+        counts = (pl.col("state").filter(state=state).len().cast(pl.Int64).alias(state) for state in STATES)
+        return self.results.group_by("rule_id").agg(*counts).sort(pl.col("rule_id") != self.before.name, "rule_id")
+
     def examples(self, of_each: int = 5) -> pl.DataFrame:
         """The first results of each kind, those with the most money first."""
         order = pl.col("state").replace_strict({state: n for n, state in enumerate(STATES)}, return_dtype=pl.Int8)
@@ -89,6 +94,7 @@ class Preview:
             "runs": self.runs,
             "lines": self.lines,
             **self.counts(),
+            "by_rule": self.by_rule().to_dicts(),
             **moments,
             "examples": self.examples(of_each).to_dicts(),
         }

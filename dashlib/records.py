@@ -52,6 +52,7 @@ SCHEMA = {"row_number": pl.Int64, "line_number": pl.Int64} | {c.name: c.dtype fo
 
 FULL_NAM = r"^[A-Z]{4}\d{8}$"  # 4 letters, YYMMDD (month + 50 for women), 2 digits
 MASKED_NAM = r"^[A-Z]{4}[xX*]{4}\d{4}$"  # exporters mask year and month, and keep day and the last two digits
+PERIOD = r"^[0-9]{4}(?:0[1-9]|[1-4][0-9]|5[0-3])$"  # a year and a week
 NO_SECTOR = "aucun secteur"
 NO_TIME = 2047  # sorts after every minute of a day
 
@@ -72,9 +73,12 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
         `contexts` str, normalised tokens as |G160|AR|, null where there is none;
         `debut_min`, `fin_min` i64, minutes after midnight, null where absent or unreadable (24:00 only as an end);
         `age_months` i64, completed at the service, null where the NAM is masked, malformed or impossible (its years
-        are // 12); `born_month`, `born_day` i64, what `age_days` asks beside it; `prel_cents`, `paid_cents` i64;
+        are // 12); `born_month`, `born_day` i64, what `age_days` asks beside it, null where the NAM is not well formed;
+        `is_masked` bool, a NAM without year and month; `is_licence` bool, a doctor known by number; `period_no` i32,
+        the period's year * 100 + week, null where it is none; `prel_cents`, `paid_cents` i64;
         `is_paid` bool, a positive paid amount;
         `doctor_key`, `patient_key`, `lieu_key`, `day_key` i64, dense numbers to group by;
+        `month_no` i64, full months from the year 0 to the service (a third is its quarter, a twelfth its year);
         `doctor_day`, `patient_day`, `patient_doctor`, `patient_doctor_day` i64, the same for groups, null where a part
         is null (such lines belong to no group); `time_no`, `order_no` i64, unique, in order of date, start (null last)
         and line, the second with paid lines first: the order of every "keep the first";
@@ -90,6 +94,7 @@ def prepare(records: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(
             day_key=pl.col("date_de_service").rank("dense").cast(pl.Int64) - 1,
+            month_no=_month_no(),
             age_months=_age_months(),
             prel_cents=(pl.col("montant_preliminaire") * 100).cast(pl.Int64),
             paid_cents=(pl.col("montant_paye") * 100).cast(pl.Int64),
@@ -116,7 +121,7 @@ def _read(column: pl.Series, steps: Sequence[dict[str, pl.Expr]]) -> pl.DataFram
     for step in steps:
         values = values.with_columns(**step)
     keys = [_numbers(values[name]).cast(pl.Int64).alias(key) for key, name in _KEYS.items() if name in values.columns]
-    return values.with_columns(keys).select(pl.exclude("parts", "is_full").gather(number))
+    return values.with_columns(keys).select(pl.exclude("parts", "is_full", "licence").gather(number))
 
 
 def _numbers(text: pl.Series) -> pl.Series:
@@ -160,11 +165,14 @@ def _age_months() -> pl.Expr:
     return pl.coalesce(pl.when(age.is_between(0, 111 * 12 - 1)).then(age) for age in (young, old))
 
 
+def _month_no() -> pl.Expr:
+    return pl.col("date_de_service").dt.year().cast(pl.Int64) * 12 + pl.col("date_de_service").dt.month() - 1
+
+
 def _months_if_young() -> pl.Expr:
     """Completed months at the service of someone born in this century."""
-    served = pl.col("date_de_service")
-    months = served.dt.year().cast(pl.Int64) * 12 + served.dt.month() - pl.col("born_month")
-    return months - (served.dt.day() < pl.col("born_day"))
+    months = _month_no() + 1 - pl.col("born_month")
+    return months - (pl.col("date_de_service").dt.day() < pl.col("born_day"))
 
 
 def age_days() -> pl.Expr:
@@ -186,7 +194,7 @@ _SECTOR = pl.col("secteur_activite")
 _MEANINGS: dict[str, Sequence[dict[str, pl.Expr]]] = {
     "debut": [{"debut_min": _minutes("debut", last=1439)}],
     "fin": [{"fin_min": _minutes("fin", last=1440)}],
-    "periode": [],
+    "periode": [{"period_no": pl.when(pl.col("periode").str.contains(PERIOD)).then("periode").cast(pl.Int32)}],
     "lieu_de_pratique": [
         {
             "lieu": pl.when(pl.col("lieu_de_pratique").str.contains(r"^\d+$"))
@@ -206,7 +214,8 @@ _MEANINGS: dict[str, Sequence[dict[str, pl.Expr]]] = {
     # "1999123-10456 | Tremplin, Zoé - Omnipraticien": a doctor bills under several groups, so the licence identifies.
     "doctor": [
         {"doctor_name": pl.col("doctor").str.extract(r"\|\s*(.*?)\s*(?: - [^-]*)?$")},
-        {"doctor": pl.coalesce(pl.col("doctor").str.extract(r"^(\d{7})(?:-\d+)?\s*(?:\||$)"), "doctor")},
+        {"licence": pl.col("doctor").str.extract(r"^(\d{7})(?:-\d+)?\s*(?:\||$)")},
+        {"doctor": pl.coalesce("licence", "doctor"), "is_licence": pl.col("licence").is_not_null()},
     ],
     # "TREZ85531207 - TREMPLIN, ZOÉ"
     "patient": [
@@ -215,7 +224,7 @@ _MEANINGS: dict[str, Sequence[dict[str, pl.Expr]]] = {
             "nam": pl.col("parts").struct[0].str.strip_chars(),
             "patient_name": pl.col("parts").struct[1].str.strip_chars(),
         },
-        {"is_full": pl.col("nam").str.contains(FULL_NAM)},
+        {"is_full": pl.col("nam").str.contains(FULL_NAM), "is_masked": pl.col("nam").str.contains(MASKED_NAM)},
         {"patient": pl.when("is_full").then("nam").otherwise("patient"), **_birth()},
     ],
 }

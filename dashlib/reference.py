@@ -95,6 +95,21 @@ def changed(wb: Workbench, *tables: str) -> None:
     wb.cache.forget([slot for name, slot in SLOTS.items() if name in tables])
 
 
+def cached(wb: Workbench) -> dict[str, Any]:
+    """What the cache is and holds, as `Cache.status` tells it.
+
+    Of each key also `current`: false where the table has changed since, so that the value is no longer served; null
+    where there is none.
+
+    Raises:
+        CacheUnavailable: DL-CACHE-001, it does not answer.
+    """
+    found, state = wb.cache.status(list(SLOTS.values())), _state(wb)
+    for key, name in zip(found["keys"], SLOTS, strict=True):
+        key["current"] = None if key["revision"] is None else key["revision"] == state[name][0]
+    return found
+
+
 def rules_version(rules: Sequence[Rule]) -> str:
     """A short mark that changes with any rule's version, state or presence."""
     return _mark([(rule.name, rule.version, rule.enabled) for rule in rules])

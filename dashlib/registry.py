@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from dashlib import texts
 from dashlib.errors import DashError, DatabaseUnavailable, Fact, Fault
 from dashlib.exports import Export
-from dashlib.leases import new_holder
+from dashlib.leases import WAITING, new_holder
 from dashlib.rollups import totals
 from dashlib.schema import File, RunLease, ValidationLog, ValidationRun
 from dashlib.workbench import Workbench
@@ -20,16 +20,23 @@ from dashlib.workbench import Workbench
 log = logging.getLogger(__name__)
 
 
-def register(wb: Workbench, path: Path, digest: str, versions: dict[str, Any]) -> tuple[UUID, str]:
-    """The file, the run and its lease, in one commit; the user's own file is not copied and not touched."""
-    run_id, file_id, holder = uuid4(), uuid4(), new_holder()
+def register(
+    wb: Workbench, path: Path, digest: str, versions: dict[str, Any], *, uploaded_as: str | None = None
+) -> tuple[UUID, str]:
+    """The file, the run and its lease, in one commit; the user's own file is not copied and not touched.
+
+    An upload, which has the name that its owner gave it, waits a day for a worker; then the run is lost.
+    """
+    run_id, file_id, holder = uuid4(), uuid4(), new_holder() if uploaded_as is None else WAITING
+    patience = sa.text("interval '1 day'") if holder == WAITING else sa.text("interval '0'")
+    heard_of = sa.func.clock_timestamp() + patience
     with wb.database.connect() as connection:
         connection.execute(
             sa.insert(File).values(
                 id=file_id,
                 user_id=wb.viewer.id,
                 filename=f"{file_id}.csv",
-                original_filename=as_text(path.name),
+                original_filename=as_text(uploaded_as or path.name),
                 size=path.stat().st_size,
                 path=as_text(str(path.resolve())),
                 sha256=digest,
@@ -45,7 +52,8 @@ def register(wb: Workbench, path: Path, digest: str, versions: dict[str, Any]) -
                 **versions,
             )
         )
-        connection.execute(sa.insert(RunLease).values(validation_run_id=run_id, holder=holder, fence=1))
+        lease = {"validation_run_id": run_id, "holder": holder, "fence": 1, "heartbeat_at": heard_of}
+        connection.execute(sa.insert(RunLease).values(**lease))
         _note(connection, run_id, "info", "runs", "registered", {"bytes": path.stat().st_size, "sha256": digest})
         connection.commit()
     return run_id, holder
@@ -87,18 +95,18 @@ def complete(
 
 
 def fail(wb: Workbench, run_id: UUID, stopped: BaseException) -> None:
-    """Leaves a failed run with its code and its sentence, and nothing else of it."""
+    """Leaves a failed run with its code and its sentence, and nothing else of it; one that has ended stays as it is."""
     code, facts = _reason(stopped)
     faults = [_fault(fault) for fault in getattr(stopped, "faults", ())]
     log.warning("run %s: failed with %s", run_id, code)
     try:
         with wb.database.connect() as connection:
             ended = {"status": "failed", "error_code": code, "error_message": texts.error(code, facts, "fr")}
-            connection.execute(
-                sa.update(ValidationRun).where(ValidationRun.id == run_id).values(**ended, completed_at=sa.func.now())
-            )
-            connection.execute(sa.delete(RunLease).where(RunLease.validation_run_id == run_id))
-            _note(connection, run_id, "error", "runs", "failed", {"error_code": code, "faults": faults})
+            under_way = (ValidationRun.id == run_id, ValidationRun.status.in_(("pending", "processing")))
+            failed = sa.update(ValidationRun).where(*under_way).values(**ended, completed_at=sa.func.now())
+            if connection.execute(failed).rowcount:
+                connection.execute(sa.delete(RunLease).where(RunLease.validation_run_id == run_id))
+                _note(connection, run_id, "error", "runs", "failed", {"error_code": code, "faults": faults})
             connection.commit()
     except DatabaseUnavailable:
         log.warning("run %s: its failure could not be kept; it will be failed when its lease ends", run_id)

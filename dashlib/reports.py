@@ -35,6 +35,7 @@ class Report:
             lang,
             number=run["number"],
             period=texts.period(run["first"], run["last"], lang) if run["first"] else texts.NULL,
+            day=texts.long_day(run["run_date"], lang),
             moment=texts.moment(run["completed_at"], lang),
             version=version("dashlib"),
         )
@@ -43,7 +44,7 @@ class Report:
 
     @property
     def rules(self) -> Markup:
-        """The most common rules: a bar each, and the same figures in a table."""
+        """The most common rules, a bar each; then those to treat first, as the dashboard has them, in a table."""
         rules, lang = metrics.most_common_rules(self.wb, self.run_id, lang=self.lang), self.lang
         if rules.is_empty():
             return self._section("rules", markup.state("good", texts.text("report.rules.none", lang)))
@@ -51,7 +52,9 @@ class Report:
         more = rules.height - shown.height
         rest = f"<p>{texts.plural('rules.more', more, lang)}</p>" if more else ""
         bars = self._drawn(charts.common_rules(shown, lang, width=CHART_WIDTH), "chart.rules")
-        return self._section("rules", bars + markup.rules_table(shown, lang) + rest)
+        table = markup.rules_table(metrics.first_to_treat(rules).head(RULES_SHOWN), lang)
+        title, note = texts.text("rules.title", lang), texts.text("rules.note", lang)
+        return Markup(self._section("rules", bars + rest) + markup.card(title, note, table + rest))
 
     @property
     def patients(self) -> Markup:
@@ -104,12 +107,16 @@ class Report:
             for name in ("error", "warning")
         ]
         money = [
-            Tile(
-                texts.text(f"tile.{name}", lang), texts.money(run[name], lang), texts.text(f"report.{name}.note", lang)
-            )
+            Tile(texts.text(f"tile.{name}", lang), texts.money(run[name], lang), self._note(name))
             for name in ("at_risk", "to_repay", "gain")
         ]
         return [lines, *counts, *money]
+
+    def _note(self, name: str) -> str:
+        """What a sum is of; beside the gain, what is only billed and not yet answered."""
+        awaiting = self._run["awaiting"] if name == "gain" else 0
+        key, amount = ("report.gain.awaiting" if awaiting else f"report.{name}.note"), texts.money(awaiting, self.lang)
+        return texts.text(key, self.lang, amount=amount)
 
     def _results(self, severity: str) -> str:
         return texts.plural("note.results", self._run[f"{severity}_count"] or 0, self.lang)

@@ -13,7 +13,8 @@ from dashlib import messages, reference, texts
 from dashlib.acknowledgements import set_aside_now
 from dashlib.errors import Fault, UsageError
 from dashlib.exports import facts_of
-from dashlib.schema import ResultAcknowledgement, ValidationResult, ValidationRun
+from dashlib.followups import followed_up, note_for
+from dashlib.schema import ResultAcknowledgement, ResultFollowup, ValidationResult, ValidationRun
 from dashlib.workbench import Workbench
 
 FILE = "file"  # the category of results that say why a line was rejected
@@ -21,6 +22,7 @@ RESULTS, ASIDE = ValidationResult, ResultAcknowledgement
 COLUMNS = (
     *("severity", "rule_id", "message", "code", "date_service", "invoice", "row_number", "amount", "doctor", "patient"),
     *("category", "rule_version", "related", "fingerprint", "at_risk", "to_repay", "gain"),
+    *("lieu_de_pratique", "id_ramq", "is_paid"),
 )
 
 
@@ -30,8 +32,9 @@ def read_results(
     """The first `limit` results, or all, of those that `where` wants, with pseudonyms.
 
     Returns:
-        (results, 21): `result` str, how people call it («418:37»), COLUMNS, `acknowledged` str, the reason why it is
-        set aside today, and `acknowledged_until` date, both null where it is open; `details` str, JSON.
+        (results, 26): `result` str, how people call it («418:37»), COLUMNS, `acknowledged` str, the reason why it is
+        set aside today, and `acknowledged_until` date, both null where it is open; `done` bool, what clerks ticked, and
+        `note` str, for the run's owner, both null where nothing was said; `details` str, JSON.
     """
     columns = [RESULTS.__table__.c[name] for name in COLUMNS]
     called = sa.func.concat(ValidationRun.number, ":", RESULTS.number, type_=sa.Text)
@@ -41,10 +44,13 @@ def read_results(
             *columns,
             ASIDE.reason.label("acknowledged"),
             ASIDE.until.label("acknowledged_until"),
+            ResultFollowup.done,
+            note_for(wb),
             sa.cast(RESULTS.details, sa.Text).label("details"),
         )
         .join(ValidationRun, ValidationRun.id == RESULTS.validation_run_id)
         .outerjoin(ASIDE, set_aside_now())
+        .outerjoin(ResultFollowup, followed_up())
         .where(RESULTS.validation_run_id == run_id, *where)
         .order_by(RESULTS.number)
         .limit(limit)

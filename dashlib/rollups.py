@@ -9,6 +9,7 @@ from decimal import Decimal
 import polars as pl
 
 from dashlib.phi import Pseudonyms
+from dashlib.rollup_fees import FEES, office_fees
 
 # What is no place's number may be anything, a name too: roll-ups are for every eye and keep none of it.
 PLACE = r"^([0-9]{5}|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])$"
@@ -17,6 +18,11 @@ _OF_LINE = (
     *("row_number", "date_de_service", "doctor", "lieu", "facture", "code", "contexts", "patient_key"),
     *("is_paid", "prel_cents", "paid_cents", "reversed"),
 )
+_FOUND = {
+    **{f"lines_in_{severity}": f"in_{severity}" for severity in ("error", "warning", "info")},
+    "worst_warning": "worst_warning",
+    "worst_info": "worst_info",
+}
 # A cell is a doctor's day at one place. Lines are grouped by numbers, which costs a third of grouping by the texts.
 NAMES = {
     "cell": ("date_de_service", "doctor", "lieu_de_pratique"),
@@ -36,19 +42,30 @@ class RollUps:
     run_days: pl.DataFrame
 
 
-def roll_up(lines: pl.DataFrame, results: pl.DataFrame, wanted: pl.DataFrame, pseudonyms: Pseudonyms) -> RollUps:
+def roll_up(
+    lines: pl.DataFrame,
+    results: pl.DataFrame,
+    wanted: pl.DataFrame,
+    pseudonyms: Pseudonyms,
+    *,
+    aside: pl.DataFrame | None = None,
+    fees: pl.DataFrame | None = None,
+) -> RollUps:
     """Counts of a run's lines and results by day, doctor and place.
 
     Args:
         lines: of `records.prepare`.
-        results: (results, rule_id, severity, category, row_number, amount).
+        results: those that are open (results, rule_id, severity, category, row_number, amount; details with `fees`).
         wanted: (rule_id, context): the contexts with which a rule would not have reported a line.
+        aside: the results that people have set aside, with the columns of `results`; they are counted apart.
+        fees: office fees, of `rollup_fees.FEES`; without them nothing is told of those.
 
     A line at risk is an unpaid line in error (its preliminary amount), a line to repay a paid one (its paid amount);
     each line counts once whatever the number of its results, a reversal and what it cancels not at all. An invoice
     counts where its first line stands.
     """
-    marked = mark(lines, results).lazy()
+    counted = mark(lines, results)
+    marked = counted.lazy()
     seen = _seen(marked, "cell")
     cells = (
         _lines(marked)
@@ -56,20 +73,24 @@ def roll_up(lines: pl.DataFrame, results: pl.DataFrame, wanted: pl.DataFrame, ps
         .join(_invoices(marked), on="cell", how="left")
         .join(_gains(marked, results), on="cell", how="left")
         .with_columns(pl.selectors.numeric().fill_null(0))
+        .join(_fees(counted, results, fees), on="cell", how="left")
+        .with_columns(pl.col("fee_results").fill_null(0))
     )
+    # Every doctor's day is told, also one without a patient: it is what says which run holds it.
+    doctor_days = marked.select("doctor_day").unique().join(_patients(seen, "doctor_day"), on="doctor_day", how="left")
     plans = {
-        "cell": (cells, _results(marked, results)),
-        "doctor_day": (_patients(seen, "doctor_day"),),
-        "day": (_patients(seen, "day").select("day", "patients", "registered", "walk_in"),),
+        "cell": (cells, _results(marked, results, results.clear() if aside is None else aside)),
+        "doctor_day": (doctor_days.with_columns(pl.selectors.numeric().fill_null(0)),),
+        "day": (_patients(seen, "day"),),
     }
     named = [_named(plan, marked, level) for level, alike in plans.items() for plan in alike]
     days, rules, *patients, contexts = pl.collect_all([*named, _contexts(marked, results, wanted)], engine="in-memory")
-    doctor_days, run_days = patients
+    of_doctors, run_days = patients
     return RollUps(
         _pseudonymised(days, pseudonyms),
         _pseudonymised(rules, pseudonyms),
         contexts,
-        _pseudonymised(doctor_days, pseudonyms),
+        _pseudonymised(of_doctors, pseudonyms),
         run_days,
     )
 
@@ -85,11 +106,21 @@ def _pseudonymised(counted: pl.DataFrame, pseudonyms: Pseudonyms) -> pl.DataFram
 
 
 def mark(lines: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
-    """What roll-ups need of each line, with `in_error`, `in_warning` and `walk_in`, in the order of `lines`."""
+    """What roll-ups need of each line, in the order of `lines`.
+
+    With `in_error`, `in_warning`, `in_info`, `worst_warning`, `worst_info` and `walk_in`, bool.
+    """
+    error, warning, info = ((pl.col("severity") == severity).any() for severity in ("error", "warning", "info"))
     worst = (
         results.lazy()
         .group_by("row_number")
-        .agg(in_error=(pl.col("severity") == "error").any(), in_warning=(pl.col("severity") == "warning").any())
+        .agg(
+            in_error=error,
+            in_warning=warning,
+            in_info=info,
+            worst_warning=warning & ~error,
+            worst_info=info & ~error & ~warning,
+        )
     )
     walk_in = pl.col("contexts").str.contains_any([f"|{c}|" for c in WALK_IN_CONTEXTS]).fill_null(False)
     known_place = pl.when(pl.col("lieu").str.contains(PLACE)).then("lieu_key")
@@ -101,7 +132,7 @@ def mark(lines: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
         .select(*_OF_LINE, walk_in=walk_in, day=day, doctor_day=doctor_day, cell=doctor_day * (place.max() + 1) + place)
         .with_columns(lieu_de_pratique=pl.when(pl.col("lieu").str.contains(PLACE)).then("lieu").otherwise(pl.lit("")))
         .join(worst, on="row_number", how="left", maintain_order="left")
-        .with_columns(pl.col("in_error", "in_warning").fill_null(False))
+        .with_columns(pl.col(*_FOUND.values()).fill_null(False))
         .collect(engine="in-memory")
     )
 
@@ -127,8 +158,7 @@ def _money() -> dict[str, pl.Expr]:
 
 
 def _lines(marked: pl.LazyFrame) -> pl.LazyFrame:
-    counted = {"lines_in_error": "in_error", "lines_in_warning": "in_warning"}
-    sums = {name: pl.col(flag).sum().cast(pl.Int64) for name, flag in counted.items()}
+    sums = {name: pl.col(flag).sum().cast(pl.Int64) for name, flag in _FOUND.items()}
     return marked.group_by("cell").agg(lines=pl.len().cast(pl.Int64), **sums, **_money())
 
 
@@ -168,18 +198,48 @@ def _gains(marked: pl.LazyFrame, results: pl.DataFrame) -> pl.LazyFrame:
     return marked.join(advice, on="row_number").group_by("cell").agg(gain=pl.col("amount").sum())
 
 
-def _results(marked: pl.LazyFrame, results: pl.DataFrame) -> pl.LazyFrame:
-    found = results.lazy().select("row_number", "rule_id", "severity", "category", "amount")
+def _results(marked: pl.LazyFrame, results: pl.DataFrame, aside: pl.DataFrame) -> pl.LazyFrame:
+    """Of each rule what is open, and how much of it is set aside; the money of a line counts once in a rule."""
+    of_line = ["row_number", "cell", "facture", "is_paid", "reversed", "prel_cents", "paid_cents"]
+    columns = ("row_number", "rule_id", "severity", "category", "amount")
+    said = [
+        part.lazy().select(columns).with_columns(open=pl.lit(value=n == 0)) for n, part in enumerate((results, aside))
+    ]
+    rule = ["cell", "rule_id", "severity"]
+    found = pl.concat(said).join(marked.select(of_line), on="row_number")
+    is_open = pl.col("open")
+    first = is_open & pl.struct("rule_id", "severity", "row_number", "open").is_first_distinct()
+    stands = first & (pl.col("severity") == "error") & ~pl.col("reversed")
+    unpaid = ~pl.col("is_paid") & (pl.col("prel_cents") > 0)
+
+    def cad(cents: str, lines: pl.Expr) -> pl.Expr:
+        return pl.when(lines).then(pl.col(cents)).fill_null(0).cast(pl.Int64)
+
     return (
-        found.join(marked.select("row_number", "cell"), on="row_number")
-        .group_by("cell", "rule_id", "severity")
+        found.with_columns(
+            at_risk=cad("prel_cents", stands & unpaid),
+            to_repay=cad("paid_cents", stands & pl.col("is_paid")),
+            gain=pl.when(is_open, pl.col("category") == "opportunity").then("amount").fill_null(0),
+        )
+        .group_by(rule)
         .agg(
             pl.col("category").first(),
-            results=pl.len().cast(pl.Int64),
-            lines=pl.col("row_number").n_unique().cast(pl.Int64),
-            amount=pl.col("amount").sum(),
+            results=is_open.sum().cast(pl.Int64),
+            lines=first.sum().cast(pl.Int64),
+            invoices=pl.col("facture").filter("open").drop_nulls().n_unique().cast(pl.Int64),
+            amount=pl.col("amount").filter("open").sum(),
+            at_risk=pl.col("at_risk").sum().cast(pl.Decimal(38, 2)) / 100,
+            to_repay=pl.col("to_repay").sum().cast(pl.Decimal(38, 2)) / 100,
+            gain=pl.col("gain").sum(),
+            acknowledged=(~is_open).sum().cast(pl.Int64),
         )
     )
+
+
+def _fees(marked: pl.DataFrame, results: pl.DataFrame, fees: pl.DataFrame | None) -> pl.LazyFrame:
+    if fees is None:
+        results, fees = results.clear().with_columns(details=pl.lit("")), pl.DataFrame(schema=FEES)
+    return office_fees(marked, results, fees).lazy()
 
 
 def _contexts(marked: pl.LazyFrame, results: pl.DataFrame, wanted: pl.DataFrame) -> pl.LazyFrame:

@@ -14,12 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from dashlib import installing, reference, texts
+from dashlib.cards import holds_card, without_cards
 from dashlib.edits import Change, differences, named_codes, named_contexts, rule_data
 from dashlib.errors import AccessDenied, NotFound, RuleError
-from dashlib.phi import CARD, CARD_REDACTED
-from dashlib.rules import Rule, parse_rules, shipped_rules
+from dashlib.rules import Rule, shipped_rules
 from dashlib.rules.base import EVERY_CODE, plain_text
+from dashlib.rules.reasons import at, reason
 from dashlib.schema import AuditEvent, Code, RuleEntry, RuleVersion
+from dashlib.texts import Phrase, Phrases
 from dashlib.workbench import Workbench
 
 EDITORS = ("editor", "admin")
@@ -109,22 +111,14 @@ def history(wb: Workbench, name: str) -> list[Version]:
     query = sa.select(entry).where(entry.name == rule.name).order_by(entry.version)
     with wb.database.connect() as connection:
         rows = connection.execute(query).all()
-    versions, before = list[Version](), dict[str, Any]()
+    versions = list[Version]()
+    before: Mapping[str, Any] = {}
     for row in rows:
-        after = _canonical(row.rule)
+        after = installing.canonical(row.rule)
         changes = tuple(differences(before, after)) if before else ()
         versions.append(Version(row.version, row.created_at, row.author, row.note, changes))
         before = after
     return versions[::-1]
-
-
-def _canonical(kept: dict[str, Any]) -> dict[str, Any]:
-    """A kept version as this dashlib would write it; of another dashlib, as it stands."""
-    try:
-        [rule] = parse_rules([{name: value for name, value in kept.items() if value is not None}])
-    except RuleError:
-        return kept
-    return rule_data(rule)
 
 
 @dataclass(frozen=True)
@@ -234,11 +228,12 @@ def _write(
     wb: Workbench, connection: sa.Connection, before: Mapping[str, dict[str, Any]], rules: Sequence[Rule], note: str
 ) -> dict[str, int]:
     """New versions by name, with a line of the journal for each: the fields, not what was typed into the note."""
-    said = re.sub(CARD, CARD_REDACTED, note.strip())
+    said = without_cards(note.strip())
     written = installing.supersede(connection, rules, author=wb.viewer.email, note=said)
     for rule in written:
-        fields = [change.field for change in differences(_canonical(before.get(rule.name, {})), rule_data(rule))]
-        details = {"version": rule.version, "fields": fields if rule.name in before else []}
+        known = installing.canonical(before.get(rule.name, {}))
+        fields = [change.field for change in differences(known, rule_data(rule))] if rule.name in before else []
+        details = {"version": rule.version, "fields": fields}
         event = {"event": "rule.changed", "kind": "rule", "target_id": rule.name, "details": details}
         connection.execute(sa.insert(AuditEvent).values(event))
     return _versions(written)
@@ -296,39 +291,38 @@ def require_known(wb: Workbench, rules: Sequence[Rule]) -> tuple[str, ...]:
     ]
     faults = [fault for rule in rules for fault in _unfit_words(rule)]
     faults += [
-        f"{rule.name}, {field}: unknown context {context}"
+        at(f"{rule.name}, {field}", reason(field, "unknown_context", name=context))
         for rule in rules
         for context, field in named_contexts(rule).items()
         if context not in contexts
     ]
     names = {rule.name for rule in (*reference.rules_in_force(wb), *rules)}
     faults += [
-        f"{rule.name}, unless_rules: unknown rule {other}"
+        at(f"{rule.name}, unless_rules", reason("unless_rules", "unknown_rule", name=other))
         for rule in rules
         for other in sorted(rule.condition.unless_rules - names)
     ]
     if "codes" in ref.trusted:
-        faults += [f"{name}, {field}: unknown code {code}" for name, field, code in unknown]
+        faults += [at(f"{name}, {field}", reason(field, "unknown_code", name=code)) for name, field, code in unknown]
     if faults:
         origin = _shown(rules[0].name) if len(rules) == 1 else "rules"
-        raise RuleError("DL-RULE-001", origin=origin, faults="; ".join(faults))
+        raise RuleError("DL-RULE-001", origin=origin, faults=Phrases(tuple(faults)))
     return tuple(sorted({code for _, _, code in unknown}))
 
 
-def _unfit_words(rule: Rule) -> list[str]:
+def _unfit_words(rule: Rule) -> list[Phrase]:
     """What of a rule's own words cannot be kept, or may not: they stand in every result, and in both logs."""
     said = {change.field: json.dumps(change.after, ensure_ascii=False) for change in differences({}, rule_data(rule))}
     name = _shown(rule.name)
-    faults = [f"{name}, {field}: holds a health insurance number" for field in said if re.search(CARD, said[field])]
-    faults += [
-        f"{name}, {field}: holds a character that cannot be kept" for field in said if re.search(NO_TEXT, said[field])
-    ]
-    return faults + [f"{name}, name: longer than {LONGEST_NAME} characters"] * (len(rule.name) > LONGEST_NAME)
+    found = [(field, reason(field, "card")) for field in said if holds_card(said[field])]
+    found += [(field, reason(field, "character")) for field in said if re.search(NO_TEXT, said[field])]
+    found += [("name", reason("name", "too_long", most=LONGEST_NAME))] * (len(rule.name) > LONGEST_NAME)
+    return [at(f"{name}, {field}", why) for field, why in found]
 
 
 def _shown(name: str) -> str:
     """A name as a message may say it, whoever made it up."""
-    return re.sub(CARD, "…", "".join(c if c.isprintable() else "…" for c in name))[:LONGEST_NAME]
+    return "".join(c if c.isprintable() else "…" for c in name)[:LONGEST_NAME]
 
 
 def _spellings(contexts: Any) -> set[str]:

@@ -2,9 +2,10 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,26 +13,33 @@ from uuid import UUID
 import polars as pl
 import sqlalchemy as sa
 
-from dashlib import acknowledgements, diffing, results, storage
+from dashlib import acknowledgements, diffing, handing_out, results, rulebook, storage, texts
 from dashlib.corrections import Corrections
 from dashlib.diffing import RunComparison
 from dashlib.errors import Fault, NotFound, UsageError
 from dashlib.explaining import Why, explain
+from dashlib.exporting import Kind
 from dashlib.exports.gate import shown_name
+from dashlib.handing_out import Audience
 from dashlib.results import FILE
+from dashlib.rules.advice import AWAITING
 from dashlib.schema import (
     Base,
     BillingRecord,
     File,
     RejectedRecord,
+    RunRule,
     ValidationLog,
     ValidationResult,
     ValidationRun,
 )
+from dashlib.sending import Sorted
+from dashlib.todo import Asked
 from dashlib.whatif import WhatIf, what_if
 from dashlib.workbench import Workbench
 
 RESULTS = ValidationResult
+CANCELLED = "DL-RUN-CANCELLED"
 COUNT = sa.func.count()
 
 
@@ -59,7 +67,7 @@ class Run:
 
     @property
     def results(self) -> pl.DataFrame:
-        """What rules said: (results, 20), gravest first, then by line; in French. `result` is how one is named."""
+        """What rules said: (results, 23), gravest first, then by line; in French. `result` is how one is named."""
         return self.results_in("fr")
 
     def results_in(
@@ -72,6 +80,20 @@ class Run:
     def count_results(self, rule: str | None = None, severity: str | None = None) -> int:
         """How many results there are, of a rule or a severity if given."""
         return self._count(ValidationResult, where=results.wanted(rule, severity))
+
+    def rule_called(self, name: str) -> str:
+        """The rule that people mean, in any case of letters, of this run or in force; or the code of a line's fault.
+
+        Raises:
+            NotFound: DL-RULE-404, there is none; names that are near are told.
+        """
+        wanted = name.strip().upper()
+        judged = sa.select(RunRule.rule_id).where(RunRule.validation_run_id == self.id)
+        with self.wb.database.connect() as connection:
+            known = {each.upper(): each for each in connection.scalars(judged)}
+        if wanted.startswith("DL-") and wanted in texts.words("fr"):
+            return wanted
+        return known[wanted] if wanted in known else rulebook.find_rule(self.wb, name).name
 
     @property
     def records(self) -> pl.DataFrame:
@@ -139,6 +161,14 @@ class Run:
         grave = (RESULTS.severity != "info", RESULTS.category != FILE)
         return self._count(ValidationResult, sa.func.count(RESULTS.row_number.distinct()), where=grave)
 
+    @property
+    def awaiting(self) -> Decimal:
+        """What unpaid lines bill that can still be answered, CAD: no gain, and not lost."""
+        total = sa.func.coalesce(sa.func.sum(RESULTS.amount), 0)
+        where = (RESULTS.validation_run_id == self.id, RESULTS.category == AWAITING)
+        with self.wb.database.connect() as connection:
+            return Decimal(connection.scalar(sa.select(total).where(*where)) or 0)
+
     def why(self, result: str | int, lang: str = "fr") -> Why:
         """What stands behind a result, named as `results` shows it («418:37») or by its number in this run.
 
@@ -199,6 +229,54 @@ class Run:
         """
         return acknowledgements.counted_apart(self.wb, self.id)
 
+    def export(
+        self,
+        path: Path | str,
+        *,
+        audience: Audience | None = None,
+        kind: Kind | None = None,
+        rule: str | None = None,
+        severity: str | None = None,
+        doctor: str | None = None,
+        due: int | None = None,
+        lang: str = "fr",
+        force: bool = False,
+    ) -> int:
+        """Writes the results to a file (csv, xlsx, parquet, jsonl), or a workbook for clerks, manager or doctor.
+
+        Args:
+            kind: the format; by default what the file's name ends with.
+            doctor: only results of this one, by the pseudonym.
+            due: only results with 0 to so many days left.
+            force: replaces a file that is already there.
+
+        Returns:
+            How many results, or things to do, are in it.
+
+        Raises:
+            UsageError: DL-OUT-002 to 004, there is such a file, its name tells no format, or that is no workbook's.
+            NotFound: the run is another's, or not completed.
+        """
+        asked = Asked(rule, severity, doctor, due)
+        return handing_out.export(
+            self.wb, self.id, Path(path), audience=audience, kind=kind, asked=asked, lang=lang, force=force
+        )
+
+    def export_lines(
+        self, path: Path | str, *, held: bool = False, source: Path | str | None = None, force: bool = False
+    ) -> Sorted:
+        """Writes the lines of the run's own file that can be sent now, or those that are `held` back; see `sending`.
+
+        Args:
+            source: where that file is now, if it was moved.
+
+        Raises:
+            UsageError: DL-OUT-002, there is such a file.
+            NotFound: the run is another's, or not completed; DL-SEND-001, its file is gone or was changed.
+        """
+        found = source and Path(source)
+        return handing_out.export_lines(self.wb, self.id, Path(path), held=held, source=found or None, force=force)
+
     def _number(self, result: str | int) -> int:
         run, number = results.number_of(result)
         if run is not None and find_run(self.wb, run).id != self.id:
@@ -206,9 +284,9 @@ class Run:
         return number
 
     def require_completed(self) -> None:
-        """Raises NotFound DL-RUN-406 for a run that has found nothing: it failed, or is under way."""
+        """Raises NotFound for a run that has found nothing: DL-RUN-406, under way; 408, failed; 409, cancelled."""
         if self.status != "completed":
-            raise NotFound("DL-RUN-406", run=str(self.number))
+            raise not_completed(self.figures)
 
     def as_dict(self) -> dict[str, Any]:
         """The run's figures for another program: keys are the columns of `validation_runs`, and `file`."""
@@ -254,6 +332,16 @@ def _plain(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
 
 
 RECORD_COLUMNS = tuple(storage.RECORDS)
+
+
+def not_completed(run: Mapping[str, Any]) -> NotFound:
+    """Why a run that is not completed has nothing to show; `run` are its figures."""
+    code = run["error_code"] or "—"
+    if run["status"] != "failed":
+        return NotFound("DL-RUN-406", run=str(run["number"]))
+    if code == CANCELLED:
+        return NotFound("DL-RUN-409", run=str(run["number"]))
+    return NotFound("DL-RUN-408", run=str(run["number"]), reason=code)
 
 
 def day_of(given: date | str | None) -> date | None:

@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 from dashlib import resources, texts
+from dashlib.chart_script import offline_charts, script_name
 from dashlib.errors import UsageError
 from dashlib.notebook import environment
 from dashlib.settings import Settings
@@ -42,12 +43,17 @@ def serve(settings: Settings, *, port: int = 8866, browser: bool = True, lang: s
     """
     from voila.app import Voila
 
-    if not _is_free(port):
+    if not is_free(port):
         raise UsageError("DL-SERVE-001", port=port, other=port + 1)
-    os.environ.update(environment(settings), JUPYTER_PATH=_jupyter_path())
+    os.environ.update(environment(settings), JUPYTER_PATH=jupyter_path())
     page = address(port) + ("?lang=en" if lang == "en" else "")
 
+    script = offline_charts(settings.home / "cache")
+
     class Dashboards(Voila):  # type: ignore[misc]  # Voila is not typed
+        def init_handlers(self) -> list[Any]:
+            return [_charts(self.base_url, script), *super().init_handlers()]
+
         def launch_browser(self) -> None:
             Thread(target=webbrowser.open, args=(page,), daemon=True).start()
 
@@ -82,7 +88,7 @@ def _config(port: int, *, browser: bool) -> Any:
                 "file_allowlist": [],
                 "preheat_kernel": True,
                 "default_pool_size": WARM_KERNELS,
-                "resources": {"words": words},
+                "resources": {"words": words, "charts": script_name()},
             },
             "MappingKernelManager": {"cull_idle_timeout": IDLE_S, "cull_interval": 60, "cull_connected": False},
             "KernelManager": {"transport_encryption": "auto"},
@@ -90,16 +96,25 @@ def _config(port: int, *, browser: bool) -> Any:
     )
 
 
+def _charts(base: str, script: Path) -> Any:
+    """Where the script that draws charts is had: a browser fetches it once, and no kernel sends it."""
+    from jupyter_server.utils import url_path_join
+    from tornado.web import StaticFileHandler
+
+    return (url_path_join(base, "dashlib", f"({script.name})"), StaticFileHandler, {"path": str(script.parent)})
+
+
 PAGE_WORDS = ("loading", "lost", "reload")
 
 
-def _jupyter_path() -> str:
+def jupyter_path() -> str:
     """Our templates before those of Jupyter's own folders."""
     before = os.environ.get("JUPYTER_PATH")
     return os.pathsep.join([str(ASSETS), *([before] if before else [])])
 
 
-def _is_free(port: int) -> bool:
+def is_free(port: int) -> bool:
+    """Whether nothing listens on this port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from dashlib.errors import UsageError
+from dashlib.errors import NotFound, UsageError
 
 
 def _default_home() -> Path:
@@ -40,16 +40,21 @@ class Settings(BaseSettings):
     lang: Literal["fr", "en"] = "fr"
     phi_key: SecretStr | None = None
     phi_key_file: FolderOrFile | None = None
+    smtp_url: SecretStr | None = None
+    mail_from: str | None = None
+    mail_attachments: bool = False  # a report is for its readers' eyes, and mail passes many hands
+    max_upload_mib: int = Field(default=64, ge=1)
 
 
 def read_settings(env_file: Path | None = None) -> Settings:
     """The settings in force: the environment's, and for what it does not say, those of `env_file`.
 
     Raises:
-        UsageError: DL-SET-001, naming the variables that hold something impossible; DL-SET-002, no such file.
+        UsageError: DL-SET-001, naming the variables that hold something impossible.
+        NotFound: DL-SET-002, no such file.
     """
     if env_file is not None and not env_file.is_file():
-        raise UsageError("DL-SET-002", path=str(env_file))
+        raise NotFound("DL-SET-002", path=str(env_file))
     try:
         return Settings(_env_file=env_file)
     except ValidationError as refused:

@@ -7,12 +7,13 @@ from datetime import date
 from typing import Any
 
 from dashlib import display, texts
+from dashlib.display_tables import severity, table, terminal_width
 from dashlib.edits import Change, parameters
 from dashlib.preview import MONEY, SEVERITIES, STATES, Preview
 from dashlib.rulebook import Sheet, Version
 from dashlib.rules import Rule
 
-WIDTH = 110
+WIDTH = 110  # a sheet is read: longer lines tire the eye
 FEW_CODES = 12
 SIGNS = {"gained": "✚", "lost": "−", "common": "●"}
 
@@ -24,14 +25,14 @@ def listed(rules: Sequence[Rule], lang: str) -> str:
         [
             rule.name,
             rule.condition.type,
-            f"{display.GLYPHS[rule.severity]} {texts.text(f'severity.{rule.severity}', lang)}",
+            severity(rule.severity, lang),
             texts.text("rule.yes" if rule.enabled else "rule.no", lang),
             str(rule.version),
             said(rule.label, lang),
         ]
         for rule in rules
     ]
-    return "\n".join(display.table(columns, rows, right=(4,)))
+    return "\n".join(table(columns, rows, right=(4,)))
 
 
 def said(words: Mapping[str, str], lang: str) -> str:
@@ -43,8 +44,8 @@ def sheet(found: Sheet, lang: str) -> str:
     """A rule as a sheet: what it asks, of which codes, what it says, where it comes from, and since when."""
     rule = found.rule
     state = texts.text("rule.on" if rule.enabled else "rule.off", lang)
-    severity = f"{display.GLYPHS[rule.severity]} {texts.text(f'severity.{rule.severity}', lang)}"
-    head = f"{rule.name} · {severity} · {state} · {texts.text('rule.version', lang).lower()} {rule.version}"
+    version = f"{texts.text('rule.version', lang).lower()} {rule.version}"
+    head = " · ".join([rule.name, severity(rule.severity, lang), state, version])
     parts = [
         ("label", [said(rule.label, lang)]),
         ("meaning", [texts.text(f"rule.meaning.{rule.condition.type}", lang)]),
@@ -64,8 +65,9 @@ def sheet(found: Sheet, lang: str) -> str:
 def _paragraphs(parts: Iterable[tuple[str, list[str]]]) -> Iterator[str]:
     named = [(name, lines) for name, lines in parts if lines]
     width = max(len(name) for name, _ in named) + 2
+    room = max(min(WIDTH, terminal_width() or WIDTH) - width, width)
     for name, lines in named:
-        folded = [piece for line in lines for piece in textwrap.wrap(line, WIDTH - width, subsequent_indent="  ")]
+        folded = [piece for line in lines for piece in textwrap.wrap(line, room, subsequent_indent="  ")]
         for n, piece in enumerate(folded):
             yield f"  {name if n == 0 else '':<{width}}{piece}"
 
@@ -133,16 +135,30 @@ def previewed(shown: Preview, lang: str, *, examples: int, changes: Iterable[Cha
         coverage(shown, lang),
     ]
     if shown.lines:
-        lines += ["", *display.table(*before_and_after(shown, lang), right=(1, 2, 3), indent="  "), ""]
-        lines.append(
-            "  "
-            + " · ".join(
-                f"{SIGNS[s]} {texts.text(f'preview.{s}', lang)} {texts.integer(n, lang)}"
-                for s, n in shown.counts().items()
-            )
-        )
+        lines += ["", *table(*before_and_after(shown, lang), right=(1, 2, 3), indent="  "), ""]
+        lines += [*_counts(shown, lang), *_counts_by_rule(shown, lang)]
         lines += _examples(shown, lang, examples)
     return "\n".join(lines)
+
+
+def _counts(shown: Preview, lang: str) -> list[str]:
+    counts = shown.counts().items()
+    said = [f"{SIGNS[state]} {texts.text(f'preview.{state}', lang)} {texts.integer(n, lang)}" for state, n in counts]
+    return [f"  {' · '.join(said)}"]
+
+
+def _counts_by_rule(shown: Preview, lang: str) -> list[str]:
+    """The counts of each rule, where others than the changed one are among them."""
+    if not hanging(shown):
+        return []
+    columns = [texts.text("column.rule", lang), *(texts.text(f"preview.{state}", lang) for state in STATES)]
+    rows = [[rule, *(texts.integer(n, lang) for n in counts)] for rule, *counts in shown.by_rule().iter_rows()]
+    return ["", *table(columns, rows, right=(1, 2, 3), indent="  ")]
+
+
+def hanging(shown: Preview) -> list[str]:
+    """Rules with results in a preview, though another was changed: they are silent where it speaks, or ask it."""
+    return [rule for rule in shown.by_rule()["rule_id"] if rule != shown.before.name]
 
 
 def coverage(shown: Preview, lang: str) -> str:
@@ -154,6 +170,8 @@ def coverage(shown: Preview, lang: str) -> str:
         said.append(texts.plural("preview.cleared", shown.days_cleared, lang))
     if not (shown.before.enabled or shown.after.enabled):
         said.append(texts.text("preview.silent", lang))
+    if others := hanging(shown):
+        said.append(texts.plural("preview.hanging", len(others), lang, rules=", ".join(others)))
     return " ".join(said)
 
 
@@ -199,5 +217,6 @@ def _examples(shown: Preview, lang: str, of_each: int) -> list[str]:
 
 def _example(row: dict[str, Any], lang: str) -> str:
     where = texts.text("preview.where", lang, run=str(row["run"]), row=row["row_number"])
-    parts = (where, texts.day(row["date_service"]), row["code"], texts.money(row["amount"], lang), row["message"])
+    what = (texts.day(row["date_service"]), row["code"], texts.money(row["amount"], lang), row["message"])
+    parts = (row["rule_id"], where, *what)
     return " · ".join(part for part in parts if part)

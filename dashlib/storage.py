@@ -52,19 +52,14 @@ RESULTS: dict[str, pl.Expr] = {
         for name in (
             *("rule_id", "severity", "message", "invoice", "patient", "code", "amount", "date_service", "row_number"),
             *("doctor", "category", "rule_version", "fingerprint", "details", "number", "line_mark"),
-            *("at_risk", "to_repay", "gain"),
+            *("at_risk", "to_repay", "gain", "lieu_de_pratique", "id_ramq", "is_paid"),
         )
     },
     "related": pl.format("{{{}}}", pl.col("related").list.eval(pl.element().cast(pl.String)).list.join(",")),
 }
 REJECTED = {name: pl.col(name) for name in ("row_number", "line_number", "error_code", "column_name", "raw")}
-ROLL_UPS = {
-    "days": "rollup_days",
-    "rules": "rollup_rules",
-    "contexts": "rollup_contexts",
-    "doctor_days": "rollup_doctor_days",
-    "run_days": "rollup_run_days",
-}
+FIGURES = 20163
+"""The database's lock on which run holds a doctor's day, and on what follows from it."""
 
 
 class Load:
@@ -91,9 +86,25 @@ class Load:
         """Copies and indexes the lines that could not become records."""
         self._fill("rejected_records", rejected, REJECTED)
 
+    def take_figures(self) -> None:
+        """From here to the commit no other run and nobody who sets results aside changes figures."""
+        self.connection.execute(sa.select(sa.func.pg_advisory_xact_lock(FIGURES)))
+
     def roll_ups(self, roll_ups: RollUps) -> None:
-        for name, table in ROLL_UPS.items():
-            self.rows(table, getattr(roll_ups, name))
+        """Copies the roll-ups. The run's days count from now on, but those that a newer run holds already."""
+        self.rows("rollup_doctor_days", roll_ups.doctor_days)
+        of_newer = sa.text("SELECT date_de_service, doctor FROM take_days(:run)")
+        days = self.connection.execute(of_newer, {"run": self.run_id})
+        names = {"date_de_service": pl.Date, "doctor": pl.String}
+        lost = pl.DataFrame([tuple(day) for day in days], schema=names, orient="row").with_columns(in_force=False)
+        for table, rows in (("rollup_days", roll_ups.days), ("rollup_rules", roll_ups.rules)):
+            known = rows.join(lost, on=list(names), how="left").with_columns(pl.col("in_force").fill_null(True))
+            self.rows(table, known.sort(*names))
+        self.rows("rollup_contexts", roll_ups.contexts)
+        self.rows("rollup_run_days", roll_ups.run_days)
+        touched = {name: roll_ups.doctor_days[name].unique().to_list() for name in names}
+        sums = sa.text("SELECT sum_weeks(CAST(:date_de_service AS date[]), CAST(:doctor AS text[]))")
+        self.connection.execute(sums, touched)
 
     def rows(self, table: str, rows: pl.DataFrame) -> None:
         """Copies rows of this run into a table that all runs share."""

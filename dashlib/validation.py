@@ -18,16 +18,19 @@ import polars as pl
 import sqlalchemy as sa
 
 from dashlib import engine, messages, reference, registry, texts
+from dashlib.acknowledgements import set_aside
 from dashlib.comparison import line_texts, with_stakes
 from dashlib.errors import ExportRefused, Fault
 from dashlib.exports import facts_of, read_export, require_readable, shown_name, split_storable
-from dashlib.leases import Lease, Told, fail_lost_runs, quiet
+from dashlib.leases import Lease, Told, fail_lost_runs, quiet, take_over, telling
 from dashlib.phi import fingerprint_texts
 from dashlib.records import prepare
 from dashlib.results import FILE
-from dashlib.rollups import roll_up
+from dashlib.rollup_fees import office_fees_of
+from dashlib.rollups import PLACE, roll_up
 from dashlib.rules import Rule
 from dashlib.rules.base import Reference
+from dashlib.run_changes import changes
 from dashlib.schema import File, ValidationRun
 from dashlib.storage import Load
 from dashlib.workbench import Workbench
@@ -85,13 +88,56 @@ def _alone(wb: Workbench, digest: str, basis: Basis) -> Iterator[None]:
 
 def _new_run(wb: Workbench, path: Path, digest: str, basis: Basis, told: Told) -> UUID:
     run_id, holder = registry.register(wb, path, digest, _versions(basis))
+    _carry_out(wb, path, digest, run_id, holder, basis, told)
+    return run_id
+
+
+def _carry_out(wb: Workbench, path: Path, digest: str, run_id: UUID, holder: str, basis: Basis, told: Told) -> None:
     with Lease(wb.database, run_id, holder, told) as lease:
         try:
             _process(wb, path, digest, run_id, basis, lease)
         except BaseException as stopped:
             registry.fail(wb, run_id, stopped)
             raise
-    return run_id
+
+
+def enlist(wb: Workbench, path: Path, *, name: str, run_date: date | None = None) -> tuple[UUID, bool]:
+    """Registers a run that a worker is to carry out, of an upload that its owner calls `name`.
+
+    The same owner's same bytes on the same basis give the run that is there, also when it waits or is under way.
+
+    Returns:
+        The run's id, and whether it is new.
+    """
+    fail_lost_runs(wb.database)
+    basis = _basis(wb, run_date or datetime.now(texts.TORONTO).date())
+    digest = sha256_of(path)
+    with _alone(wb, digest, basis):
+        if known := _same_run(wb, digest, basis, ("completed", "processing", "pending")):
+            return known, False
+        return registry.register(wb, path, digest, _versions(basis), uploaded_as=name)[0], True
+
+
+def carry_out(wb: Workbench, run_id: UUID) -> bool:
+    """Carries out a run that was enlisted, in its owner's name; False where it has ended, or is another's.
+
+    It is judged by the rules that are in force now, and says so.
+
+    Raises:
+        ExportRefused, Cancelled, …: the run failed, and says why.
+    """
+    file, run = File, ValidationRun
+    query = sa.select(file.path, file.sha256, run.run_date).join(file, file.id == run.file_id).where(run.id == run_id)
+    holder = take_over(wb.database, run_id)
+    if holder is None:
+        return False
+    with wb.database.connect() as connection:
+        path, digest, run_date = connection.execute(query).one()
+    basis = _basis(wb, run_date or datetime.now(texts.TORONTO).date())
+    with wb.database.connect() as connection:
+        connection.execute(sa.update(run).where(run.id == run_id).values(_versions(basis)))
+    _carry_out(wb, Path(path), digest or "", run_id, holder, basis, telling(wb.database, run_id, holder))
+    return True
 
 
 def _basis(wb: Workbench, run_date: date) -> Basis:
@@ -105,12 +151,12 @@ def _basis(wb: Workbench, run_date: date) -> Basis:
     )
 
 
-def _same_run(wb: Workbench, digest: str, basis: Basis) -> UUID | None:
+def _same_run(wb: Workbench, digest: str, basis: Basis, states: Sequence[str] = ("completed",)) -> UUID | None:
     run = ValidationRun
     query = (
         sa.select(run.id)
         .join(File, File.id == run.file_id)
-        .where(File.sha256 == digest, run.user_id == wb.viewer.id, run.status == "completed")
+        .where(File.sha256 == digest, run.user_id == wb.viewer.id, run.status.in_(states))
         .where(*(getattr(run, name) == value for name, value in _versions(basis).items()))
         .order_by(run.number.desc())
         .limit(1)
@@ -145,8 +191,15 @@ def _process(wb: Workbench, path: Path, digest: str, run_id: UUID, basis: Basis,
         results = _results(wb, findings.results, lines, rejected, basis.rules)
         load.results(results)
         load.rejected(rejected)
-        load.roll_ups(roll_up(lines, results, _wanted(basis.rules), wb.pseudonyms))
-        load.rows("run_rules", findings.counts.rename({"checked": "lines_checked", "skipped": "lines_skipped"}))
+        load.take_figures()
+        aside = set_aside(connection, wb.viewer.id, results)
+        counted, left_out = results.filter(~aside), results.filter(aside)
+        rules = basis.rules
+        load.roll_ups(
+            roll_up(lines, counted, _wanted(rules), wb.pseudonyms, aside=left_out, fees=office_fees_of(rules))
+        )
+        load.rows("rollup_changes", changes(connection, run_id, results, findings.counts, wb.pseudonyms))
+        load.rows("run_rules", _judged(findings.counts, results))
         lease.give_up(connection)
         # The last statements, in this order: attaching first, two loads wait for each other and cannot lock each other.
         load.finish()
@@ -167,6 +220,13 @@ def _judge_beside(load: Load, lines: pl.DataFrame, basis: Basis, lease: Lease) -
     return findings
 
 
+def _judged(counts: pl.DataFrame, results: pl.DataFrame) -> pl.DataFrame:
+    """What each rule looked at and found, with its `errors`."""
+    errors = results.filter(severity="error").group_by("rule_id").agg(errors=pl.len())
+    known = counts.rename({"checked": "lines_checked", "skipped": "lines_skipped"})
+    return known.join(errors, on="rule_id", how="left").with_columns(pl.col("errors").fill_null(0))
+
+
 def _results(
     wb: Workbench, found: pl.DataFrame, lines: pl.DataFrame, rejected: pl.DataFrame, rules: Sequence[Rule]
 ) -> pl.DataFrame:
@@ -180,16 +240,22 @@ def _results(
     kept = kept.with_columns(fingerprint=wb.pseudonyms.fingerprints(fingerprint_texts(kept)))
     gravity = pl.col("severity").replace_strict({"error": 0, "warning": 1}, default=2)
     return (
-        kept.join(_marks(wb, kept, lines), on="row_number", how="left", maintain_order="left")
+        kept.join(_of_lines(wb, kept, lines), on="row_number", how="left", maintain_order="left")
         .sort(gravity, "row_number", "rule_id", nulls_last=False, maintain_order=True)
         .with_row_index("number", offset=1)
     )
 
 
-def _marks(wb: Workbench, results: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """(lines with results, 2): row_number, and `line_mark`, by which a later run sees whether the line has changed."""
+def _of_lines(wb: Workbench, results: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """(lines with results, 5): row_number, what a result keeps of its line, which is cleared first, and `line_mark`.
+
+    By the mark a later run sees whether the line has changed.
+    """
     reported = lines.join(results.select("row_number"), on="row_number", how="semi")
-    return reported.select("row_number", line_mark=wb.pseudonyms.fingerprints(line_texts(reported)))
+    # What is no place's number may be anything, a name too.
+    place = pl.when(pl.col("lieu").str.contains(PLACE)).then("lieu")
+    mark = wb.pseudonyms.fingerprints(line_texts(reported))
+    return reported.select("row_number", "id_ramq", "is_paid", lieu_de_pratique=place, line_mark=mark)
 
 
 def _of_rejected(rejected: pl.DataFrame) -> pl.DataFrame:
@@ -226,7 +292,8 @@ def sha256_of(path: Path) -> str:
     """The mark of a file's bytes.
 
     Raises:
-        ExportRefused: there is no such regular file, or it cannot be read.
+        ExportMissing: there is no such file.
+        ExportRefused: it is not a regular file, or it cannot be read.
     """
     require_readable(path)
     with path.open("rb") as file:

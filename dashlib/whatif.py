@@ -30,7 +30,8 @@ class WhatIf:
 
     `gained` and `lost`: (results, SHOWN), with pseudonyms, that would come and go; `results`: all that would stand on
     the lines concerned. `before` and `after`: at_risk, to_repay and gain of those lines, CAD; `delta` is their
-    difference. `corrected` lines were given, `judged` were looked at; `basis_changed` when the run itself was judged by
+    difference. `corrected` lines were given, `touched` are those concerned: they and their groups, the only lines whose
+    results can change; `judged` were looked at; `basis_changed` when the run itself was judged by
     other rules or tables.
     """
 
@@ -40,6 +41,7 @@ class WhatIf:
     before: dict[str, Decimal]
     after: dict[str, Decimal]
     corrected: int
+    touched: int
     judged: int
     basis_changed: bool
 
@@ -88,6 +90,7 @@ def what_if(
         before=_known(before),
         after=_known(after),
         corrected=count,
+        touched=again.lines.len(),
         judged=again.judged,
         basis_changed=versions != basis,
     )

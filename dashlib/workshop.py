@@ -10,10 +10,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from dashlib import markup, panels, sheets, texts
+from dashlib import markup, sheets, texts
 from dashlib.drafts import Rulebook, RuleDraft, of_rule
 from dashlib.edits import parameters, part_at, rule_data
 from dashlib.errors import DashError
+from dashlib.failures import failed
 from dashlib.markup import Markup
 from dashlib.preview import STATES, Preview
 from dashlib.rulebook import sheet
@@ -136,7 +137,7 @@ class Workshop:
             except DashError as refused:
                 self.said.value = markup.state("failed", str(refused))
             except Exception as failure:  # noqa: BLE001 - a kernel would show a traceback, with values in it
-                self.said.value = panels.failed(failure, self._lang)
+                self.said.value = failed(failure, self._lang)
 
     def _button(self, name: str, act: Callable[[], None]) -> widgets.Button:
         button = widgets.Button(description=self._word(name))
@@ -173,11 +174,17 @@ def _examples(shown: Preview, state: str, lang: str) -> Markup:
     some = shown.examples(EXAMPLES).filter(state=state)
     if some.is_empty():
         return Markup()
-    names = ("run", "row", "date", "code", "amount", "doctor", "patient", "message")
+    names = ("rule", "run", "row", "date", "code", "amount", "doctor", "patient", "message")
     columns = [(texts.text(f"preview.column.{name}", lang), name == "amount") for name in names]
     rows = [
         [
-            *(str(row["run"]), str(row["row_number"]), texts.day(row["date_service"]), row["code"] or texts.NULL),
+            *(
+                row["rule_id"],
+                str(row["run"]),
+                str(row["row_number"]),
+                texts.day(row["date_service"]),
+                row["code"] or texts.NULL,
+            ),
             *(texts.money(row["amount"], lang), row["doctor"] or texts.NULL, row["patient"] or texts.NULL),
             row["message"],
         ]

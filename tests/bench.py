@@ -6,7 +6,8 @@ the ratios are taken round by round, so that a noisy machine does not matter.
     end_to_end   `validate`: read, judge beside the load, keep all in one commit
     floor        the same reading and loading on one connection, without rules: parse, ids, COPY, keys, indexes, roll-ups
     bare_copy    COPY of the same rows, ready as text, into a table without keys
-    engine       the rules alone, on lines already prepared; its CPU against that of the rulebook's first twelve rules
+    engine       the rules alone, on lines already prepared; its CPU against that of the rulebook's first twelve rules,
+                 and against one rule of each type: what more rules cost once each type has one
 
 After them, how the engine grows with the lines (each size in a process of its own), and the ten slowest rules.
 """
@@ -20,6 +21,8 @@ import tempfile
 from pathlib import Path
 
 import click
+
+from tests import bench_dashboards
 
 VARIANTS = ("end_to_end", "floor", "bare_copy", "engine")
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000)
@@ -42,15 +45,17 @@ def main(rows: int, rounds: int, no_growth: bool, out: Path) -> None:
         growth = {size: measure("growth", export.with_name(f"{size}.csv"), home, size) for size in sizes}
         slow = {} if no_growth else slowest(export, home)
         subprocess.run([sys.executable, "-m", "dashlib", "db", "stop"], env=_environment(home), check=False)
+        asked = {} if no_growth else bench_dashboards.run(Path(home) / "d")
     figures = summed_up(taken, rows)
     show(figures, growth, slow)
+    bench_dashboards.show(asked)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(figures | {"growth": growth, "slowest": slow}, indent=2) + "\n")
+    out.write_text(json.dumps(figures | {"growth": growth, "slowest": slow, "dashboards": asked}, indent=2) + "\n")
 
 
 def show(figures: dict[str, float], growth: dict[int, dict[str, float]], slow: dict[str, float]) -> None:
     for name, value in figures.items():
-        print(f"{name:<32} {value:>12}")
+        print(f"{name:<34} {value:>12}")
     if growth:
         print(f"\n{'lines':>12} {'seconds':>9} {'lines/s':>12} {'peak MiB':>9}")
     for size, of in growth.items():
@@ -96,6 +101,7 @@ def summed_up(taken: list[dict[str, dict[str, float]]], rows: int) -> dict[str, 
         "engine_s_per_million": round(median("engine", "s") / millions, 2),
         "engine_cpu_s_per_million": round(median("engine", "cpu_s") / millions, 2),
         "engine_cpu_over_first_12_rules": round(median("engine", "cpu_over_first"), 2),
+        "engine_cpu_over_one_rule_per_type": round(median("engine", "cpu_over_one_rule_per_type"), 2),
         "file_cpu_over_first_12_rules": round(median("engine", "file_cpu_over_first"), 2),
         "engine_rules": int(median("engine", "rules")),
         "end_to_end_lines_per_s": round(rows / median("end_to_end", "s")),

@@ -68,16 +68,16 @@ def postgres(short_folder):
 @pytest.fixture
 def blank(postgres, tmp_path):
     """A database of this test alone, without tables."""
-    yield from _database(postgres, tmp_path, template="template1")
+    yield from own_database(postgres, tmp_path, template="template1")
 
 
 @pytest.fixture
 def database(postgres, tmp_path):
     """A database of this test alone, freshly migrated. Its settings' home is the test's folder."""
-    yield from _database(postgres, tmp_path, template="dashlib")
+    yield from own_database(postgres, tmp_path, template="dashlib")
 
 
-def _database(cluster, home, template):
+def own_database(cluster, home, template):
     name = f"t{next(NUMBERS)}"
     with closing(psycopg.connect(cluster.conninfo(OWNER, "postgres"), autocommit=True)) as server:
         server.execute(f"CREATE DATABASE {name} TEMPLATE {template}")

@@ -32,14 +32,28 @@ def figures(connection: sa.Connection, run_id: UUID, **columns: Any) -> None:
 
 def days(connection: sa.Connection, run_id: UUID, drawn: str) -> None:
     _insert(connection, RollupDay, run_id, cells(drawn))
+    count(connection, run_id)
 
 
 def doctor_days(connection: sa.Connection, run_id: UUID, drawn: str) -> None:
+    for row in cells(drawn):
+        day = date.fromisoformat(row["date_de_service"])
+        at = (RollupDoctorDay.doctor == row["doctor"], RollupDoctorDay.date_de_service == day)
+        connection.execute(sa.delete(RollupDoctorDay).where(RollupDoctorDay.validation_run_id == run_id, *at))
     _insert(connection, RollupDoctorDay, run_id, cells(drawn))
+    count(connection, run_id)
 
 
 def rules(connection: sa.Connection, run_id: UUID, drawn: str) -> None:
     _insert(connection, RollupRule, run_id, cells(drawn))
+    count(connection, run_id)
+
+
+def count(connection: sa.Connection, run_id: UUID) -> None:
+    """What the database does when a run completes: here its rows come after that."""
+    status = sa.select(ValidationRun.status).where(ValidationRun.id == run_id)
+    if connection.scalar(status) == "completed":
+        connection.execute(sa.select(sa.func.put_in_force(run_id)))
 
 
 def labels(connection: sa.Connection, **french: str) -> None:
@@ -73,6 +87,7 @@ LABELS = {
     "GMF_8875": "Forfait GMF 8875 jamais facturé",
 }
 PLACES = {"MÉD-0A11AA1111": "54321", "MÉD-0B22BB2222": "54321", "MÉD-0C33CC3333": "55102"}
+MONEY_OF = {"OFFICE_FEE_19929": "at_risk", "ANNUAL_15815": "at_risk", "GMF_8875": "gain"}
 STAKES = {"OFFICE_FEE_19929": "64.80", "ANNUAL_15815": "38.50", "TIME_MISSING": "12.25", "GMF_8875": "9.35"}
 
 
@@ -82,6 +97,7 @@ def _clinic_days(connection: sa.Connection, run_id: UUID, first: date, last: dat
         if day.weekday() < 5:
             for place, doctor in enumerate(PLACES):
                 _clinic_day(connection, run_id, day, doctor, place, mended=mended and doctor == "MÉD-0B22BB2222")
+    count(connection, run_id)
 
 
 def _clinic_day(connection: sa.Connection, run_id: UUID, day: date, doctor: str, nth: int, *, mended: bool) -> None:
@@ -94,6 +110,8 @@ def _clinic_day(connection: sa.Connection, run_id: UUID, day: date, doctor: str,
     place = {"lieu_de_pratique": PLACES[doctor]}
     risk = sum((Decimal(STAKES[rule]) * found[rule] for rule in ("OFFICE_FEE_19929", "ANNUAL_15815")), Decimal())
     counts = {"lines": lines, "lines_in_error": errors, "lines_in_warning": found["TIME_MISSING"]}
+    counts |= {"lines_in_info": found["GMF_8875"], "worst_warning": found["TIME_MISSING"]}
+    counts |= {"worst_info": found["GMF_8875"]}
     invoices = {"invoices": 30, "clean_invoices": 30 - errors}
     money = {"at_risk": risk, "to_repay": Decimal("12.00") * (wave == 3), "gain": Decimal("9.35") * found["GMF_8875"]}
     seen = {"patients": patients, "registered": patients - 8, "walk_in": 8}
@@ -101,10 +119,11 @@ def _clinic_day(connection: sa.Connection, run_id: UUID, day: date, doctor: str,
     _insert(connection, RollupDoctorDay, run_id, [at | seen])
     grave = {"TIME_MISSING": "warning", "GMF_8875": "info"}
     rows = [
-        {"rule_id": rule, "severity": grave.get(rule, "error"), "results": count, "lines": count}
-        | {"amount": Decimal(STAKES[rule]) * count}
-        for rule, count in found.items()
-        if count
+        {"rule_id": rule, "severity": grave.get(rule, "error"), "results": n, "lines": n}
+        | {"amount": Decimal(STAKES[rule]) * n, "invoices": n}
+        | ({MONEY_OF[rule]: Decimal(STAKES[rule]) * n} if rule in MONEY_OF else {})
+        for rule, n in found.items()
+        if n
     ]
     _insert(connection, RollupRule, run_id, [at | place | row for row in rows])
 

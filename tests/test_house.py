@@ -1,11 +1,12 @@
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
 
-from dashlib.cli import main
+from dashlib.cli.desk import ROOMS, main
 from dashlib.rules import shipped_rules
 from dashlib.settings import Settings
 
@@ -14,6 +15,10 @@ README = (HOUSE / "README.md").read_text("utf-8")
 NOTEBOOKS = sorted([*HOUSE.glob("notebooks/*.ipynb"), *HOUSE.glob("dashboards/*.ipynb")])
 TYPES = sorted({rule.condition.type for rule in shipped_rules()})
 NAM = re.compile(r"\b[A-Z]{4}\d{8}\b")
+
+
+for room in ROOMS:
+    import_module(f"dashlib.cli.{room}")
 
 
 def commands(group: click.Group) -> list[click.Command]:

@@ -5,6 +5,7 @@ import polars as pl
 
 from dashlib import display, reference, texts
 from dashlib.cli.desk import Desk, as_json, json_option, main
+from dashlib.display_tables import worded
 
 
 @main.group()
@@ -38,7 +39,7 @@ def clear(desk: Desk) -> None:
 
 
 def show(desk: Desk, *, json_lines: bool) -> None:
-    found = desk.open().cache.status(list(reference.SLOTS.values()))
+    found = reference.cached(desk.open())
     if json_lines:
         as_json(found)
         return
@@ -46,4 +47,5 @@ def show(desk: Desk, *, json_lines: bool) -> None:
     ratios = [texts.percent(key["ratio"], desk.lang) for key in keys]
     click.echo(texts.text(f"cache.{found['kind']}", desk.lang))
     click.echo(display.pairs(found, desk.lang))
-    click.echo(display.frame(pl.DataFrame(keys).drop("revision").with_columns(ratio=pl.Series(ratios)), desk.lang))
+    slots = pl.DataFrame(keys).drop("revision").with_columns(ratio=pl.Series(ratios))
+    click.echo(display.frame(worded(slots, desk.lang), desk.lang))

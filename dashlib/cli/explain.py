@@ -7,7 +7,7 @@ import click
 
 from dashlib import display, display_explain, results, texts
 from dashlib.acknowledgements import REASONS
-from dashlib.cli.desk import DAY, Desk, as_json, json_option, limit_option, main, show_json, show_table
+from dashlib.cli.desk import DAY, ROWS, Desk, as_json, json_option, limit_option, main, show_json, show_table
 from dashlib.comparison import STATUSES
 from dashlib.errors import UsageError
 from dashlib.runs import Run
@@ -31,13 +31,16 @@ def why(desk: Desk, result: str, json_lines: bool) -> None:
 @limit_option
 @json_option
 @click.pass_obj
-def diff(desk: Desk, before: str, after: str, only: str | None, limit: int, json_lines: bool) -> None:
+def diff(desk: Desk, before: str, after: str, only: str | None, limit: int | None, json_lines: bool) -> None:
     """Compare run AFTER with the earlier run BEFORE: results new, fixed and persisting, with their money."""
-    found = desk.run(after).diff(desk.run(before), desk.lang)
+    with display.busy("busy.comparing", desk.lang, unless=json_lines):
+        found = desk.run(after).diff(desk.run(before), desk.lang)
     if only is not None:
         rows = getattr(found, only)
-        shown = display.shown_results(rows.head(limit))
-        show_json(rows) if json_lines else show_table(shown, desk.lang, of=rows.height)
+        if json_lines:
+            show_json(rows.head(limit or rows.height), desk.lang, of=rows.height)
+        else:
+            show_table(display.shown_results(rows.head(limit or ROWS), desk.lang), desk.lang, of=rows.height)
     elif json_lines:
         gone = {f"{name}_without_line": found.without_line(getattr(found, name)) for name in ("new", "fixed")}
         as_json(
@@ -60,12 +63,13 @@ def diff(desk: Desk, before: str, after: str, only: str | None, limit: int, json
 @click.pass_obj
 def whatif(desk: Desk, run: str, edits: Path, json_lines: bool) -> None:
     """Judge RUN again with corrected lines, and keep nothing."""
-    found = desk.run(run).whatif(edits, desk.lang)
+    with display.busy("busy.judging", desk.lang, unless=json_lines):
+        found = desk.run(run).whatif(edits, desk.lang)
     if not json_lines:
         click.echo(display_explain.whatif(found, desk.lang))
         return
     sums = {"before": found.before, "after": found.after, "delta": found.delta}
-    told = {"corrected": found.corrected, "judged": found.judged, "basis_changed": found.basis_changed}
+    told = {name: getattr(found, name) for name in ("corrected", "touched", "judged", "basis_changed")}
     as_json(told | sums | {"gained": found.gained.to_dicts(), "lost": found.lost.to_dicts()})
 
 

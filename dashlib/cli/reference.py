@@ -7,15 +7,16 @@ from pathlib import Path
 import click
 import polars as pl
 
-from dashlib import catalogue, display, importing, reference, rulebook, texts
-from dashlib.cli.desk import DAY, Desk, as_json, json_option, limit_option, main, show_json, show_table, writing
+from dashlib import catalogue, display, entering, importing, reference, rulebook, texts
+from dashlib.cli.desk import DAY, ROWS, Desk, as_json, json_option, limit_option, main, show_json, show_table, writing
+from dashlib.display_tables import worded
 from dashlib.edits import rule_data
 from dashlib.errors import UsageError
 from dashlib.importing import Plan
 from dashlib.imports import KINDS, read_rules
 from dashlib.rules import parse_rules
 
-COUNTS = ("rows", "codes", "refused", "suspect", "added", "changed", "closed", "removed", "unchanged")
+COUNTS = ("rows", "codes", "passed", "refused", "suspect", "added", "changed", "closed", "removed", "unchanged")
 SHOWN = 10  # rows shown of each kind of doubt, and of each kind of change
 TABLES = click.Choice(tuple(catalogue.TABLES))
 IN_LISTS = ("code", "place", "role", "kind", "tariff_value", "units", "description")
@@ -31,15 +32,35 @@ def group() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Show what would change, and write nothing.")
 @click.option("--effective", type=DAY, help="The day from which the tariffs of the file hold.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="The file is the whole table (of holidays, of its years and places): what it lacks goes, whoever brought it.",
+)
 @json_option
 @click.pass_obj
-def import_file(desk: Desk, kind: str, file: Path, dry_run: bool, effective: datetime | None, json_lines: bool) -> None:
-    """Import FILE: the manual's page as saved from a browser, or a list (CSV; JSON for rules)."""
+def import_file(
+    desk: Desk,
+    kind: str,
+    file: Path,
+    dry_run: bool,
+    effective: datetime | None,
+    replace: bool,
+    json_lines: bool,
+) -> None:
+    """Import FILE: the manual's page as saved from a browser, or a list (CSV; JSON for rules).
+
+    What FILE lacks goes only if a file of its kind brought it: rows set by hand and those that come with dashlib stay.
+    """
     if kind == "rules":
+        if replace or effective:
+            raise UsageError("DL-REF-058")
         _import_rules(desk, file, dry_run=dry_run, json_lines=json_lines)
         return
     run = importing.plan_import if dry_run else importing.import_reference
-    plan = run(desk.open(), kind, file, effective=effective.date() if effective else None)
+    day = effective.date() if effective else None
+    with display.busy("busy.importing", desk.lang, unless=json_lines):
+        plan = run(desk.open(), kind, file, effective=day, replace=replace)
     if json_lines:
         rows = {f"{name}_rows": rows.drop("id", strict=False).to_dicts() for name, rows in plan.changes.items()}
         as_json(plan.as_dict() | {"dry_run": dry_run} | (rows if dry_run else {}))
@@ -75,8 +96,11 @@ def export_table(desk: Desk, table: str, out: Path) -> None:
 @click.pass_obj
 def set_row(desk: Desk, table: str, key: str, fields: tuple[str, ...]) -> None:
     """Change the row KEY of TABLE, or add it: FIELD=VALUE, as many as you like; «-» empties a field."""
-    outcome = catalogue.set_row(desk.open(), table, key, _fields(fields))
-    click.echo(texts.text(f"reference.set.{outcome}", desk.lang, table=table, row=key))
+    entry = entering.set_row(desk.open(), table, key, _fields(fields))
+    click.echo(texts.text(f"reference.set.{entry.outcome}", desk.lang, table=table, row=key))
+    for name, day in (("before", entry.before_ends), ("ends", entry.ends)):
+        if day:
+            click.echo(texts.text(f"reference.set.{name}", desk.lang, day=texts.day(day)))
 
 
 @group.command("remove")
@@ -86,7 +110,7 @@ def set_row(desk: Desk, table: str, key: str, fields: tuple[str, ...]) -> None:
 @click.pass_obj
 def remove_row(desk: Desk, table: str, key: str, fields: tuple[str, ...]) -> None:
     """Take the row KEY of TABLE out of force; FIELD=VALUE says which of several."""
-    rows = catalogue.remove_row(desk.open(), table, key, _fields(fields))
+    rows = entering.remove_row(desk.open(), table, key, _fields(fields))
     click.echo(texts.plural("reference.removed", rows, desk.lang, table=table, row=key))
 
 
@@ -96,7 +120,8 @@ def remove_row(desk: Desk, table: str, key: str, fields: tuple[str, ...]) -> Non
 def show_status(desk: Desk, json_lines: bool) -> None:
     """Tell what is loaded: rows, codes, source, and whether it is trusted."""
     found = catalogue.status(desk.open())
-    show_json(found) if json_lines else show_table(found.drop("version"), desk.lang, of=found.height)
+    shown = worded(found.drop("version"), desk.lang)
+    show_json(found, desk.lang, of=found.height) if json_lines else show_table(shown, desk.lang, of=found.height)
 
 
 @group.command("search")
@@ -104,11 +129,11 @@ def show_status(desk: Desk, json_lines: bool) -> None:
 @limit_option
 @json_option
 @click.pass_obj
-def search_codes(desk: Desk, words: tuple[str, ...], limit: int, json_lines: bool) -> None:
+def search_codes(desk: Desk, words: tuple[str, ...], limit: int | None, json_lines: bool) -> None:
     """Find codes by the words of their labels, accents or not, or by number."""
-    found = catalogue.search(desk.open(), " ".join(words), limit=limit)
+    found = catalogue.search(desk.open(), " ".join(words), limit=limit or ROWS)
     if json_lines:
-        show_json(found)
+        show_json(found, desk.lang, of=found.height)
     elif found.is_empty():
         click.echo(texts.text("reference.none", desk.lang))
     else:
@@ -140,7 +165,8 @@ def _plan(plan: Plan, kind: str, lang: str) -> list[str]:
     key = "reference.read.manual" if kind == "manual" else "reference.read"
     head = texts.text(key, lang, source=counts["source"], read=counts["read"])
     said = _counted({name: counts[name] for name in COUNTS if counts[name] is not None}, lang)
-    return [head, *said, *_reasons(plan.refused, "refused", lang), *_reasons(plan.suspects, "suspect", lang)]
+    doubts = {"passed": plan.passed, "refused": plan.refused, "suspect": plan.suspects}
+    return [head, *said, *(line for name, rows in doubts.items() for line in _reasons(rows, name, lang))]
 
 
 def _changes(plan: Plan, lang: str) -> list[str]:
@@ -148,10 +174,19 @@ def _changes(plan: Plan, lang: str) -> list[str]:
     said = list[str]()
     for name, rows in plan.changes.items():
         if rows.height:
-            columns = [column for column in (*IN_LISTS, *plan.table.names) if column in rows.columns][: len(IN_LISTS)]
-            shown = display.frame(rows.select(list(dict.fromkeys(columns))).head(SHOWN), lang)
-            said += ["", f"{texts.text(f'reference.count.{name}', lang)} : {texts.integer(rows.height, lang)}", shown]
+            known = dict.fromkeys((*IN_LISTS, *plan.table.names))
+            columns = [column for column in known if column in rows.columns and column != plan.table.origin]
+            brought = [plan.table.origin] if name == "removed" else []
+            shown = display.frame(rows.select([*columns[: len(IN_LISTS)], *brought]).head(SHOWN), lang)
+            head = f"{texts.text(f'reference.count.{name}', lang)} : {texts.integer(rows.height, lang)}"
+            said += ["", head, *(_by_source(plan, lang) if name == "removed" else []), shown]
     return said
+
+
+def _by_source(plan: Plan, lang: str) -> list[str]:
+    """How many rows go, by who brought them."""
+    counted = plan.as_dict()["removed_by_source"]
+    return [f"  {texts.integer(rows, lang):>5}  {source}" for source, rows in counted.items()]
 
 
 def _counted(counts: dict[str, int], lang: str) -> list[str]:

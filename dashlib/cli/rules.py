@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dashlib import preview, reference, rulebook, sheets, texts
+from dashlib import display, preview, reference, rulebook, sheets, texts
 from dashlib.cli.desk import SOME, Desk, as_json, json_option, main
 from dashlib.edits import differences, edited, read_changes, rule_data
 from dashlib.rulebook import Saved
@@ -135,7 +135,8 @@ def preview_rule(desk: Desk, name: str, changes: tuple[str, ...], days: int, exa
     wb = desk.open()
     before = rulebook.find_rule(wb, name)
     after = edited(before, wanted)
-    shown = preview.preview(wb, before, after, days=days, lang=desk.lang)
+    with display.busy("busy.judging", desk.lang, unless=json_lines):
+        shown = preview.preview(wb, before, after, days=days, lang=desk.lang)
     if json_lines:
         as_json(shown.as_dict(examples))
         return

@@ -3,14 +3,14 @@
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from dashlib import demo, display, notebook, reference, runs, serve, texts, validation
+from dashlib import display, notebook, runs, texts, validation
 from dashlib.cli.desk import (
     DAY,
     GRAVEST,
+    ROWS,
     SEVERITIES,
     SOME,
     Desk,
@@ -21,9 +21,11 @@ from dashlib.cli.desk import (
     show_json,
     show_table,
     tell,
+    tell_more,
     writing,
 )
-from dashlib.errors import ExportRefused, UsageError
+from dashlib.display_tables import worded
+from dashlib.errors import ExportRefused
 from dashlib.runs import Run
 
 
@@ -94,18 +96,28 @@ def show(desk: Desk, run: str, json_lines: bool) -> None:
 @json_option
 @click.pass_obj
 def results(
-    desk: Desk, run: str, rule: str | None, severity: str | None, csv_file: Path | None, limit: int, json_lines: bool
+    desk: Desk,
+    run: str,
+    rule: str | None,
+    severity: str | None,
+    csv_file: Path | None,
+    limit: int | None,
+    json_lines: bool,
 ) -> None:
     """List the results of RUN; patients and doctors are pseudonyms."""
-    whole, found = json_lines or csv_file is not None, desk.run(run)
-    rows = found.results_in(desk.lang, rule=rule, severity=severity, limit=None if whole else limit)
+    found = desk.run(run)
+    found.require_completed()
+    rule = rule and found.rule_called(rule)
+    whole, of = json_lines or csv_file is not None, found.count_results(rule, severity)
+    rows = found.results_in(desk.lang, rule=rule, severity=severity, limit=limit if whole else limit or ROWS)
     if csv_file is not None:
         with writing(csv_file):
             click.echo(display.write_csv(rows, csv_file, desk.lang), err=True)
+        tell_more(rows, desk.lang, of=of)
     elif json_lines:
-        show_json(rows)
+        show_json(rows, desk.lang, of=of)
     else:
-        show_table(display.shown_results(rows), desk.lang, of=found.count_results(rule, severity))
+        show_table(display.shown_results(rows, desk.lang), desk.lang, of=of)
 
 
 @main.command()
@@ -114,13 +126,18 @@ def results(
 @limit_option
 @json_option
 @click.pass_obj
-def records(desk: Desk, run: str, rejected: bool, limit: int, json_lines: bool) -> None:
+def records(desk: Desk, run: str, rejected: bool, limit: int | None, json_lines: bool) -> None:
     """List the lines of RUN; patients and doctors are pseudonyms."""
     found = desk.run(run)
     read, count = (
         (found.first_rejected, found.count_rejected) if rejected else (found.first_records, found.count_records)
     )
-    show_json(read(None)) if json_lines else show_table(read(limit), desk.lang, of=count())
+    if json_lines:
+        show_json(read(limit), desk.lang, of=count())
+        return
+    first = read(limit or ROWS)
+    # Records keep their columns' names: corrections are made under them.
+    show_table(worded(first, desk.lang) if rejected else first, desk.lang, of=count())
 
 
 @main.command()
@@ -128,10 +145,13 @@ def records(desk: Desk, run: str, rejected: bool, limit: int, json_lines: bool) 
 @limit_option
 @json_option
 @click.pass_obj
-def logs(desk: Desk, run: str, limit: int, json_lines: bool) -> None:
+def logs(desk: Desk, run: str, limit: int | None, json_lines: bool) -> None:
     """Tell what happened in RUN."""
     found = desk.run(run).logs
-    show_json(found) if json_lines else show_table(found.head(limit), desk.lang, of=found.height)
+    if json_lines:
+        show_json(found.head(limit or found.height), desk.lang, of=found.height)
+        return
+    show_table(worded(found.head(limit or ROWS), desk.lang), desk.lang, of=found.height)
 
 
 @main.command()
@@ -142,44 +162,6 @@ def report(desk: Desk, run: str, out: Path | None) -> None:
     """Write the report of RUN: one HTML file that asks nothing of the network."""
     found = desk.run(run)
     found.require_completed()
-    path = notebook.report(found.wb, str(found.id), lang=desk.lang, out=out or Path(f"run-{found.number}.html"))
+    with display.busy("busy.report", desk.lang):
+        path = notebook.report(found.wb, str(found.id), lang=desk.lang, out=out or Path(f"run-{found.number}.html"))
     click.echo(texts.text("cli.report", desk.lang, path=str(path)))
-
-
-@main.command()
-@click.option(
-    "--port", default=8866, show_default=True, type=click.IntRange(1, 65535), help="Where, on this machine only."
-)
-@click.option("--no-browser", is_flag=True, help="Serve only; open nothing.")
-@click.pass_obj
-def dashboards(desk: Desk, port: int, no_browser: bool) -> None:
-    """Serve the dashboards to this machine's browser."""
-    reference.warm(desk.open())
-    serve.serve(desk.settings, port=port, browser=not no_browser, lang=desk.lang)
-
-
-@main.command("demo-data")
-@click.argument("out", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--rows", default=20_000, show_default=True, type=click.IntRange(1, 20_000_000))
-@click.option("--seed", default=7, show_default=True, help="The same seed gives the same file.")
-@click.option("--errors", default="3%", show_default=True, help="Share of lines with a planted result.")
-@click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help="Write what must be found to this file.")
-@click.option("--delimiter", type=click.Choice(tuple(demo.DELIMITERS)), default="semicolon", show_default=True)
-@click.option("--encoding", type=click.Choice(demo.ENCODINGS), default="utf-8", show_default=True)
-@click.option("--run-date", type=DAY, help="The day it will be judged on (default: today in Toronto).")
-@click.option("--if-missing", is_flag=True, help="Leave a file that is already there as it is.")
-@click.option("--force", is_flag=True, help="Replace a file that is already there.")
-@click.pass_obj
-def demo_data(
-    desk: Desk, /, out: Path, errors: str, run_date: datetime | None, if_missing: bool, force: bool, **options: Any
-) -> None:
-    """Write a synthetic export to OUT: a believable clinic group, and no real person."""
-    if if_missing and out.exists():
-        return
-    if out.exists() and not force:
-        raise UsageError("DL-OUT-002")
-    day = run_date.date() if run_date else None
-    with writing(out, options["truth"]):
-        made = demo.write_demo(out, errors=demo.share(errors), run_date=day, **options)
-    facts = {"lines": made.rows, "planted": made.planted, "expected": made.expected, "day": texts.day(made.run_date)}
-    click.echo(texts.text("cli.demo", desk.lang, path=str(out), **facts), err=True)

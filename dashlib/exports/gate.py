@@ -10,7 +10,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from dashlib.errors import ExportRefused, Fault
+from dashlib.cards import without_cards
+from dashlib.errors import ExportMissing, ExportRefused, Fault
 from dashlib.exports.faults import refusal, refuse
 
 BLOCK = 4 * 2**20  # bytes; enough to be fast, and little beside the file
@@ -30,7 +31,8 @@ def require_readable(path: Path) -> None:
     """Refuses what is not a file that can be read.
 
     Raises:
-        ExportRefused: there is no such file, it is a folder, a device or a pipe, or it may not be read.
+        ExportMissing: there is no such file.
+        ExportRefused: it is a folder, a device or a pipe, or it may not be read.
     """
     os.close(_open(path))
 
@@ -39,6 +41,7 @@ def read_bytes(path: Path) -> bytes:
     """The whole file, read once.
 
     Raises:
+        ExportMissing: there is no such file.
         ExportRefused: it cannot be read, or it was being written meanwhile.
     """
     with os.fdopen(_open(path), "rb") as file:
@@ -58,7 +61,7 @@ def _open(path: Path) -> int:
         # Without O_NONBLOCK, opening a pipe would wait for somebody to write to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
-        raise ExportRefused("DL-FILE-002", file=shown_name(path)) from None
+        raise ExportMissing("DL-FILE-002", file=shown_name(path)) from None
     except (OSError, ValueError):
         raise ExportRefused("DL-FILE-005", file=shown_name(path)) from None
     mode = os.fstat(descriptor).st_mode
@@ -71,7 +74,8 @@ def _open(path: Path) -> int:
 def shown_name(path: Path) -> str:
     """The name of a file as a message may show it: short, printable, and without a health insurance number."""
     printable = "".join(c if c.isprintable() else "…" for c in path.name or str(path))
-    name = re.sub(r"[A-Za-z]{4}[\dxX*]{4}\d{4}", "…", printable)
+    # In a name a number may stand between letters, as «copieTEST80010112b».
+    name = re.sub(r"[A-Za-z]{4}[\dxX*]{4}\d{4}", "…", without_cards(printable, "…"))
     return name if len(name) <= 80 else f"{name[:79]}…"
 
 

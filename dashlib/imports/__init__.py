@@ -8,9 +8,9 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -27,8 +27,10 @@ from dashlib.imports.scraped import read_scraped
 from dashlib.imports.tables import FORMS, read_table
 
 __all__ = [
+    "BROCHURE",
     "FORMS",
     "KINDS",
+    "LIST",
     "MANUAL",
     "SCRAPED_TABLE",
     "Imported",
@@ -38,15 +40,20 @@ __all__ = [
     "read_rules",
 ]
 
-LIST = "Liste importée"  # the source of codes whose file names none
+LIST = "Liste importée"
+"""The source of rows that a list brought which names none itself."""
 SCRAPED_TABLE = "Table extraite du manuel"
+BROCHURE = f"{SCRAPED_TABLE} (brochure)"
+
+type Form = Literal["page", "scraped", "list"]
 
 
 @dataclass(frozen=True)
 class Imported:
     """What a file holds: `rows` of `table`, with their line; `refused` and `suspects` (DOUBTED); rows `read`.
 
-    `dated` tells whether the file says from when to when its rows hold; `sources` what its rows say that they are from.
+    `dated` tells whether the file says from when to when its rows hold; `sources` what its rows say that they are from;
+    `form` whether it is the manual's page, the table that others scraped from it, or a list.
     """
 
     table: str
@@ -54,6 +61,7 @@ class Imported:
     read: int
     sha256: str
     source: str
+    form: Form = "list"
     dated: bool = False
     refused: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DOUBTED), repr=False)
     suspects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DOUBTED), repr=False)
@@ -111,14 +119,15 @@ def _manual(data: bytes) -> Imported:
     if not reading.tariffs:
         raise RuleError("DL-REF-013")
     rows, suspects = manual_rows(reading, MANUAL)
-    return Imported("codes", rows, reading.coded_rows, _mark(data), MANUAL, suspects=suspects)
+    return Imported("codes", rows, reading.coded_rows, _mark(data), MANUAL, "page", suspects=suspects)
 
 
 def _codes(data: bytes) -> Imported:
     cells = read_cells(table_text(data))
     if set(SCRAPED) <= set(cells.columns):
-        rows, refused, suspects = read_scraped(cells, SCRAPED_TABLE)
-        return Imported("codes", rows, cells.height, _mark(data), SCRAPED_TABLE, refused=refused, suspects=suspects)
+        rows, refused, suspects = read_scraped(cells, SCRAPED_TABLE, BROCHURE)
+        imported = Imported("codes", rows, cells.height, _mark(data), SCRAPED_TABLE, "scraped")
+        return replace(imported, refused=refused, suspects=suspects)
     rows = read_table(cells, "codes").with_columns(pl.col("source").fill_null(LIST))
     source = rows["source"].mode().sort().first()
     return Imported("codes", rows, cells.height, _mark(data), str(source), dated="valid_from" in cells.columns)

@@ -24,8 +24,10 @@ Reason = Literal[
     "no_code",
     "yours",
     "manual",
+    "better",
+    "repeated",
 ]
-"""Why a row is refused or suspect; the sentence of each is `reference.reason.<reason>` in the texts."""
+"""Why a row is refused, suspect or passed over; the sentence of each is `reference.reason.<reason>` in the texts."""
 
 DOUBTED: dict[str, pl.DataType | type[pl.DataType]] = {
     "line": pl.Int64,
@@ -34,7 +36,7 @@ DOUBTED: dict[str, pl.DataType | type[pl.DataType]] = {
     "tariff_value": pl.Decimal(10, 2),
     "reason": pl.String,
 }
-"""Rows refused or suspect: the line of the file, what it says, and a Reason. A row can stand here with several."""
+"""Rows refused, suspect or passed over: the line of the file, what it says, and a Reason; a row can have several."""
 
 
 class ReferenceRefused(RuleError):

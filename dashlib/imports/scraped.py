@@ -15,11 +15,12 @@ PLACES = {"cabinet": "Cabinet", "établissement": "Établissement", "etablisseme
 PARAGRAPH = r"^(?:[1-9]|1\d|2[0-4])\.0[1-9]$"
 
 
-def read_scraped(cells: pl.DataFrame, source: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def read_scraped(cells: pl.DataFrame, source: str, brochure: str) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """The rows to take (CODE_ROWS + line), those refused and those in doubt (DOUBTED both).
 
     Args:
         cells: (rows, the file's columns as text + line), in file order.
+        source: what rows from the manual's page say that they are from; those from the brochure say `brochure`.
     """
     read = cells.with_columns(
         code=pl.col("billing_code").str.strip_chars().str.zfill(5),
@@ -38,7 +39,7 @@ def read_scraped(cells: pl.DataFrame, source: str) -> tuple[pl.DataFrame, pl.Dat
         marked.filter(reason).select("line", "code", "place", pl.col("tariff_value").cast(MONEY), reason=pl.lit(reason))
         for reason in ("brochure", "paragraph")
     ]
-    kept, doubts = doubt(marked.select(**_columns(source), line=pl.col("line")), pl.concat(known))
+    kept, doubts = doubt(marked.select(**_columns(source, brochure), line=pl.col("line")), pl.concat(known))
     return kept, _told(refused), doubts
 
 
@@ -66,7 +67,7 @@ def _is_paragraph() -> pl.Expr:
     return is_numbered & (pl.col("is_brochure") | (~is_numbered).any().over("code"))
 
 
-def _columns(source: str) -> dict[str, pl.Expr]:
+def _columns(source: str, brochure: str) -> dict[str, pl.Expr]:
     given = {
         "code": pl.col("code"),
         "description": pl.col("description").fill_null(pl.col("leaf")).fill_null(pl.col("code")),
@@ -76,7 +77,7 @@ def _columns(source: str) -> dict[str, pl.Expr]:
         "level1_group": pl.col("level1_group"),
         "leaf": pl.col("leaf"),
         "kind": pl.lit("fee"),
-        "source": pl.when("is_brochure").then(pl.lit(f"{source} (brochure)")).otherwise(pl.lit(source)),
+        "source": pl.when("is_brochure").then(pl.lit(brochure)).otherwise(pl.lit(source)),
         "anchor": pl.col("anchor_id"),
         "trusted": ~(pl.col("brochure") | pl.col("paragraph")),
     }

@@ -12,11 +12,11 @@ from typing import Literal
 
 import polars as pl
 
+from dashlib.cards import LIKE_CARD
 from dashlib.errors import Fault, RuleError
 from dashlib.imports.cells import LINE, renamed
 from dashlib.imports.codes import CODE_ROWS, MONEY
 from dashlib.imports.faults import fault, refuse
-from dashlib.phi import CARD
 
 type Kind = Literal["code", "money", "date", "flag", "place", "list", "text", "context", "establishment", "applies_to"]
 
@@ -129,7 +129,7 @@ def _typed(cell: pl.Expr, kind: Kind) -> pl.Expr:
             return cell
         case "context":
             written = cell.str.strip_chars_start("#").str.to_uppercase()
-            return pl.when(written.str.contains(CONTEXT) & ~written.str.contains(CARD)).then(written)
+            return pl.when(written.str.contains(CONTEXT) & ~written.str.contains(LIKE_CARD)).then(written)
         case "establishment":
             return pl.when(cell.str.contains(r"^[0-9A-Za-z]{1,10}$")).then(_padded(cell))
         case "applies_to":

@@ -22,10 +22,12 @@ from dashlib.rules.limits import FrequencyLimit
 from dashlib.rules.office_fee import OfficeFeeValidation
 from dashlib.rules.opportunities import AnyOpportunity
 from dashlib.rules.quality import DataQuality
+from dashlib.rules.reasons import at, reason, reasons_of
 from dashlib.rules.references import ReferenceCheck
 from dashlib.rules.requirements import Requirement
 from dashlib.rules.restrictions import AgeRestriction, LocationRestriction, TimeRestriction
 from dashlib.rules.tariffs import TariffCheck
+from dashlib.texts import Phrase, Phrases
 
 AnyCondition = Annotated[
     AgeRestriction
@@ -93,34 +95,38 @@ def parse_rules(items: Sequence[dict[str, Any]], *, origin: str = "rules") -> li
     Raises:
         RuleError: DL-RULE-001, with every fault of every rule at once: which rule, which field, why.
     """
-    rules, faults, names = list[Rule](), list[str](), Counter[str]()
+    rules, faults, names = list[Rule](), list[Phrase](), Counter[str]()
     for number, item in enumerate(items):
         name = item["name"] if isinstance(item, dict) and isinstance(item.get("name"), str) else f"rule {number}"
         rule, found = _read(item)
         rules += [rule] if rule else []
         names[name] += 1
-        faults += [f"{name}, {fault}" for fault in found]
-    faults += [f"{name}: name given twice" for name, times in sorted(names.items()) if times > 1]
+        faults += [at(f"{name}, {field}" if field else name, why) for field, why in found]
+    faults += [at(name, reason("name", "given_twice")) for name, times in sorted(names.items()) if times > 1]
     if faults:
-        raise RuleError("DL-RULE-001", origin=origin, faults="; ".join(faults))
+        raise RuleError("DL-RULE-001", origin=origin, faults=Phrases(tuple(faults)))
     return rules
 
 
-def _read(item: Any) -> tuple[Rule | None, list[str]]:
+type Refused = tuple[str, Phrase | Phrases]
+"""A field by its path, and why it is refused."""
+
+
+def _read(item: Any) -> tuple[Rule | None, list[Refused]]:
     """A rule, as far as it can be read, and all its faults: what is refused is left out, to see what else would be."""
-    faults, refused = list[str](), set[tuple[int | str, ...]]()
+    faults, refused = list[Refused](), set[tuple[int | str, ...]]()
     while True:
         try:
             rule = Rule.model_validate(item)
-        except ValidationError as error:
-            told = error.errors(include_input=False, include_url=False)
+        except ValidationError as found:
+            told = found.errors(include_input=False, include_url=False)
         else:
             return rule, [*faults, *impossible(rule)]
         left_out = {part for path in refused for part in path if isinstance(part, str)}
-        for path, why in ((e["loc"], e["msg"]) for e in told if e["loc"] not in refused):
+        for error in (e for e in told if e["loc"] not in refused):
             # What is said of a field because it was left out is no fault of the rule.
-            if reasons := [reason for reason in why.split("; ") if left_out.isdisjoint(re.findall(r"\w+", reason))]:
-                faults.append(f"{'.'.join(map(str, path))}: {'; '.join(reasons)}")
+            reasons = [why for why in reasons_of(error) if left_out.isdisjoint(re.findall(r"\w+", str(why)))]
+            faults += [(".".join(map(str, error["loc"])), Phrases(tuple(reasons)))] if reasons else []
         refused |= {e["loc"] for e in told}
         bare = reduce(_without, (e["loc"] for e in told), item)
         if bare == item:
@@ -140,20 +146,22 @@ def _without(item: Any, path: Sequence[int | str]) -> Any:
     return {name: value for name, value in item.items() if name != key}
 
 
-def impossible(rule: Rule) -> list[str]:
+def impossible(rule: Rule) -> list[Refused]:
     """What no single field can tell: words a message may not use, a threshold that the type does not know."""
     known = rule.condition.facts | LINE_FACTS
     words = {w for text in (*rule.message.values(), *rule.solution.values()) for w in re.findall(r"\{(\w*)\}", text)}
-    faults = [f"message: unknown word {{{word}}}" for word in sorted(words - known)]
+    faults: list[Refused] = [
+        ("message", reason("message", "unknown_word", word=word)) for word in sorted(words - known)
+    ]
     if isinstance(rule.condition, AmountLimit):
         if rule.threshold != rule.condition.max:
-            faults.append("threshold: must equal condition.max")
+            faults.append(("threshold", reason("threshold", "must_equal", other="condition.max")))
     elif rule.threshold is not None and rule.condition.type != "office_fee_validation":
-        faults.append("threshold: acts only for office_fee_validation")
+        faults.append(("threshold", reason("threshold", "acts_only_for", of="office_fee_validation")))
     if rule.name in rule.condition.unless_rules:
-        faults.append("condition.unless_rules: names the rule itself")
+        faults.append(("condition.unless_rules", reason("unless_rules", "names_itself")))
     if rule.valid_from and rule.valid_to and rule.valid_to < rule.valid_from:
-        faults.append("valid_to: before valid_from")
+        faults.append(("valid_to", reason("valid_to", "is_before", other="valid_from")))
     return faults
 
 

@@ -17,12 +17,13 @@ from dashlib.rules.base import (
     Reference,
     by_code,
     code_table,
+    has_code,
     looked_at,
     parameters,
-    refuse,
     rules_by,
 )
 from dashlib.rules.filters import Filters
+from dashlib.rules.reasons import reason, refuse
 
 REPORTED = {"rule_id": pl.String, "category": pl.String, "severity": pl.String, "row_number": pl.Int64}
 
@@ -49,6 +50,8 @@ class Opportunity(Condition):
         Rule types, 13; policies 6, 7, 10 and 14; clarifications, "opportunity".
     """
 
+    # The category of its results, which tells gains from amounts that are only billed and not yet answered.
+    results_category: ClassVar[str] = "opportunity"
     # Whether a strategy looks at lines of its `codes`; the others name codes by parameters of their own.
     takes_codes: ClassVar[bool] = False
 
@@ -62,9 +65,7 @@ class Opportunity(Condition):
     @model_validator(mode="after")
     def _names_no_codes(self) -> Self:
         named = [("codes", bool(self.codes)), ("code_groups", self.code_groups is not None)]
-        refuse(
-            "advice", [(it and not self.takes_codes, f"{name}: not a parameter of this strategy") for name, it in named]
-        )
+        refuse("advice", [(it and not self.takes_codes, reason(name, "not_of_strategy")) for name, it in named])
         return self
 
     @classmethod
@@ -79,6 +80,7 @@ class Opportunity(Condition):
 
 type Cases = Sequence[Case[Any]]
 
+AWAITING = "awaiting"  # the category of what is billed and not yet answered: an amount, and no gain
 NONE = frozenset[str]()
 # Of a group whose first line is the one that the result stands on: the others.
 OTHERS = pl.col("row_number").slice(1, RELATED_LINES)
@@ -103,15 +105,17 @@ def counts_by_code(cases: Cases, lines: pl.LazyFrame, ref: Reference, judged: pl
     counted = []
     for filters, rules in rules_by(cases, lambda case: replace(Filters.of(case), unless_same_day_codes=NONE)).items():
         alike = [case for case in cases if case.rule in rules]
+        every = [case for case in alike if EVERY_CODE in case.codes]
+        named = pl.lit(True) if every else has_code(frozenset[str]().union(*(case.codes for case in alike)))
         of_codes = (
-            lines.filter(filters.keep(ref), ~pl.col("reversed"))
+            lines.filter(named, filters.keep(ref), ~pl.col("reversed"))
             .select("code_no", known=judged & ~filters.where.unknown())
             .group_by("code_no")
             .agg(checked=pl.col("known").sum().cast(pl.Int64), lines=pl.len().cast(pl.Int64))
             .select("code_no", "checked", skipped=pl.col("lines") - pl.col("checked"))
             .cache()
         )
-        every = parameters([case for case in alike if EVERY_CODE in case.codes], {}, lambda case: ())
-        for of_rules in (of_codes.join(code_table(alike), on="code_no"), of_codes.join(every, how="cross")):
+        everywhere = of_codes.join(parameters(every, {}, lambda case: ()), how="cross")
+        for of_rules in (of_codes.join(code_table(alike), on="code_no"), everywhere):
             counted.append(of_rules.select("rule", "checked", "skipped"))
     return pl.concat(counted)

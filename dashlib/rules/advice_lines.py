@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from dashlib.rules.advice import OTHERS, Earlier, Opportunity, advised, counts_by_code, pairs_of
+from dashlib.rules.advice import AWAITING, OTHERS, Earlier, Opportunity, advised, counts_by_code, pairs_of
 from dashlib.rules.base import (
     AGE_MONTHS,
     EVERY_CODE,
@@ -23,9 +23,9 @@ from dashlib.rules.base import (
     looked_at,
     parameters,
     plain,
-    refuse,
 )
 from dashlib.rules.periods import parameter
+from dashlib.rules.reasons import reason, refuse
 from dashlib.rules.tariffs import look_up, only_one, tariffs
 
 _RULE_CODE = {"rule": pl.UInt16, "code": pl.String}
@@ -52,7 +52,7 @@ class AgeUpcode(Opportunity):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         same = sorted(old for ages in (self.map, self.map_80) for old, new in ages.items() if old == new)
-        refuse("advice", [(True, f"map: {code} stands for itself") for code in same])
+        refuse("advice", [(True, reason("map", "itself", code=code)) for code in same])
         return self
 
     @classmethod
@@ -197,12 +197,14 @@ class SuggestContext(Opportunity):
 class UnpaidWithinDeadline(Opportunity):
     """Lines of a doctor not paid, and still within the time to bill: one result a group, on its oldest line.
 
-    Groups are a doctor's lines that agree in `group`; the gain is what they bill together. Without codes, every line.
+    Groups are a doctor's lines that agree in `group`; the amount is what they bill together, which is no gain: most of
+    them only await their answer. Without codes, every line.
     """
 
     scope: ClassVar[Scope] = "doctor"
     facts: ClassVar[frozenset[str]] = frozenset({"gain", "count", "total", "days", "days_left"})
     takes_codes: ClassVar[bool] = True
+    results_category: ClassVar[str] = AWAITING
 
     strategy: Literal["unpaid_within_deadline"]
     days: int = Field(ge=1, le=LONGEST_DAYS)

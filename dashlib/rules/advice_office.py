@@ -19,11 +19,12 @@ from dashlib.rules.base import (
     has_code,
     holds_context,
     parameters,
-    refuse,
 )
 from dashlib.rules.filters import Filters
+from dashlib.rules.reasons import reason, refuse
 from dashlib.rules.seen import FEES, WALK_IN_CONTEXTS, Minimum, Seen, Visit, see
 from dashlib.rules.tariffs import Cad, to_cents
+from dashlib.texts import Phrase
 
 CATEGORIES = ("registered", "walkIn")
 # A result of these rules that is an error makes no fee of its day certain.
@@ -48,10 +49,10 @@ class OfficeFeeAdvice(Opportunity):
     thresholds: Mapping[NamedCode, Minimum] = Field(min_length=1)
     amounts: Mapping[NamedCode, Cad] = Field(min_length=1)
 
-    def needed(self, *, thresholds: Iterable[str], amounts: Iterable[str]) -> list[tuple[bool, str]]:
+    def needed(self, *, thresholds: Iterable[str], amounts: Iterable[str]) -> list[tuple[bool, Phrase]]:
         lacking = [("thresholds", code) for code in thresholds if code not in self.thresholds]
         lacking += [("amounts", code) for code in amounts if code not in self.amounts]
-        return [(True, f"{name}: {code} needs one") for name, code in lacking]
+        return [(True, reason(name, "code_lacks", code=code)) for name, code in lacking]
 
     def cents(self, code: str) -> int:
         return to_cents(self.amounts[code])
@@ -154,9 +155,8 @@ class OfficeFeeUpgrade(OfficeFeeAdvice):
     def _fits_together(self) -> Self:
         lacking = self.needed(thresholds=[self.higher], amounts=[self.lower, self.higher])
         refuse("advice", lacking)
-        refuse(
-            "advice", [(self.cents(self.higher) <= self.cents(self.lower), "amounts: to must be worth more than from")]
-        )
+        worth_less = self.cents(self.higher) <= self.cents(self.lower)
+        refuse("advice", [(worth_less, reason("amounts", "worth_more", higher="to", lower="from"))])
         return self
 
     @property

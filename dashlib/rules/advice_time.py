@@ -8,9 +8,10 @@ from pydantic import Field, model_validator
 
 from dashlib.rules.advice import Earlier, Opportunity, advised, counts_by_code, pairs_of
 from dashlib.rules.amounts import AmountLimit, minutes_a_day
-from dashlib.rules.base import Case, NamedCode, Plan, Reference, Scope, refuse
+from dashlib.rules.base import Case, NamedCode, Plan, Reference, Scope
 from dashlib.rules.minutes import BY_TIMES, TELLS_TIME
 from dashlib.rules.periods import parameter
+from dashlib.rules.reasons import reason, refuse
 from dashlib.rules.tariffs import Cad, Sources, look_up, only_one, tariffs, to_cents
 
 # What clinical interventions are worth until a trusted table says so: cabinet, etablissement.
@@ -50,9 +51,9 @@ class DurationUpgrade(Opportunity):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         faults = [
-            (not self.codes and self.code_groups is None, "codes: codes or code_groups are needed"),
-            (self.addon_min_last > self.addon_minutes, "addon_min_last: more than addon_minutes"),
-            (self.min_minutes < self.base_minutes, "min_minutes: less than base_minutes"),
+            self.without_codes(),
+            (self.addon_min_last > self.addon_minutes, reason("addon_min_last", "more_than", other="addon_minutes")),
+            (self.min_minutes < self.base_minutes, reason("min_minutes", "less_than", other="base_minutes")),
         ]
         refuse("advice", faults)
         return self

@@ -9,8 +9,9 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from dashlib.rules.advice import OTHERS, Earlier, Opportunity, advised, pairs_of
-from dashlib.rules.base import Case, NamedCode, Plan, Reference, Scope, code_table, counts, has_code, refuse
+from dashlib.rules.base import Case, NamedCode, Plan, Reference, Scope, code_table, counts, has_code
 from dashlib.rules.periods import GROUP, in_groups, period_label
+from dashlib.rules.reasons import reason, refuse
 from dashlib.rules.tariffs import Cad, look_up, only_one, tariffs, to_cents
 
 Within = Literal["day", "week", "month", "quarter", "calendar_year", "lifetime"]
@@ -44,10 +45,10 @@ class MissingAnnualCode(Opportunity):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         faults = [
-            (bool(self.codes) == (self.code is not None), "code: either code or codes is needed"),
+            (bool(self.codes) == (self.code is not None), reason("code", "either_needed", one="code", other="codes")),
             (
                 not self.trigger_codes and self.code_groups is None,
-                "trigger_codes: trigger_codes or code_groups are needed",
+                reason("trigger_codes", "one_of_needed", names="trigger_codes, code_groups"),
             ),
         ]
         refuse("advice", faults)
@@ -113,7 +114,7 @@ class AnnualAllUnpaid(Opportunity):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        refuse("advice", [(not self.codes and self.code_groups is None, "codes: codes or code_groups are needed")])
+        refuse("advice", [self.without_codes()])
         return self
 
     @classmethod

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import polars as pl
 from pydantic import Field, PlainSerializer, model_validator
 
-from dashlib.rules.base import Case, NamedCode, Plan, Reference, Severity, candidates, counts, parameters, refuse
+from dashlib.rules.base import Case, NamedCode, Plan, Reference, Severity, candidates, counts, parameters
 from dashlib.rules.minutes import BY_TIMES, LEAST_UNITS, by_units
 from dashlib.rules.periods import (
     GROUP,
@@ -23,6 +23,7 @@ from dashlib.rules.periods import (
     parameter,
     period_label,
 )
+from dashlib.rules.reasons import reason, refuse
 
 Measure = Literal["amount", "units", "minutes", "lines", "patients"]
 Place = Literal["cabinet", "etablissement"]
@@ -68,18 +69,18 @@ class AmountLimit(PerPeriod):
         limits = (self.max, *(self.max_by_place or {}).values())
         faults = [
             *self.strange_periods(),
-            (not self.codes and not self.code_groups, "codes: a limit names codes or code_groups"),
-            (self.measure != "amount" and any(most % 1 for most in limits), "max: must be whole, but for amount"),
-            (not of_minutes and bool(self.minutes_by_code), "minutes_by_code: only for minutes"),
-            (not of_minutes and self.minutes_source != SOURCES, "minutes_source: only for minutes"),
-            (len(set(self.minutes_source)) < len(self.minutes_source), "minutes_source: one stands there twice"),
-            (self.measure != "units" and self.unit_minutes is not None, "unit_minutes: only for units"),
+            self.without_codes(),
+            (self.measure != "amount" and any(most % 1 for most in limits), reason("max", "whole")),
+            (not of_minutes and bool(self.minutes_by_code), reason("minutes_by_code", "only_for", of="minutes")),
+            (not of_minutes and self.minutes_source != SOURCES, reason("minutes_source", "only_for", of="minutes")),
+            (len(set(self.minutes_source)) < len(self.minutes_source), reason("minutes_source", "twice")),
+            (self.measure != "units" and self.unit_minutes is not None, reason("unit_minutes", "only_for", of="units")),
             (
                 self.measure == "patients" and bool(self.distinct_sessions_for),
-                "distinct_sessions_for: not for patients",
+                reason("distinct_sessions_for", "not_for", of="patients"),
             ),
-            (self.strangers(self.distinct_sessions_for), "distinct_sessions_for: must be among codes"),
-            (self.strangers(frozenset(self.minutes_by_code)), "minutes_by_code: must be among codes"),
+            (self.strangers(self.distinct_sessions_for), reason("distinct_sessions_for", "among", of="codes")),
+            (self.strangers(frozenset(self.minutes_by_code)), reason("minutes_by_code", "among", of="codes")),
         ]
         refuse("amount", faults)
         return self

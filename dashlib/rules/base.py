@@ -8,7 +8,7 @@ and plainly, in its twin under tests/oracle.
 import functools
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -16,7 +16,9 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+
+from dashlib.rules.reasons import reason, refuse
+from dashlib.texts import Phrase
 
 Severity = Literal["error", "warning", "info"]
 Scope = Literal["row", "patient_day", "patient_doctor_day", "patient", "doctor_day", "doctor", "establishment", "file"]
@@ -26,27 +28,23 @@ EVERY_CODE = "*"
 
 
 def _code(text: str) -> str:
-    if text != EVERY_CODE and not re.fullmatch("[0-9]{1,5}", text):
-        raise PydanticCustomError("code", "a code is up to 5 digits, or *")
+    refuse("code", [(text != EVERY_CODE and not re.fullmatch("[0-9]{1,5}", text), reason("", "no_code"))])
     return text if text == EVERY_CODE else text.zfill(5)
 
 
 def _named(text: str) -> str:
-    if text == EVERY_CODE:
-        raise PydanticCustomError("code", "a code is named here, * is not possible")
+    refuse("code", [(text == EVERY_CODE, reason("", "every"))])
     return text
 
 
 def _context(text: str) -> str:
     name = text.strip().lstrip("#").strip().upper()
-    if not name:
-        raise PydanticCustomError("context", "an empty text is no context")
+    refuse("context", [(not name, reason("", "no_context"))])
     return name
 
 
 def _filled(text: str) -> str:
-    if not text.strip():
-        raise PydanticCustomError("text", "an empty text would match everything")
+    refuse("text", [(not text.strip(), reason("", "empty_text"))])
     return text
 
 
@@ -60,12 +58,6 @@ class Strict(BaseModel):
     """A value that cannot change, refuses unknown keys, and never quotes its input in an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-def refuse(kind: str, faults: Sequence[tuple[bool, str]]) -> None:
-    """Refuses a condition for all its faults at once."""
-    if reasons := [reason for fault, reason in faults if fault]:
-        raise PydanticCustomError(kind, "; ".join(reasons))
 
 
 # In months: a NAM tells no age of so many.
@@ -101,11 +93,11 @@ class Where(Strict):
         refuse(
             "where",
             [
-                (least > min(months, years), "age_min_months, age_min_years: nobody is old enough and young enough"),
-                (both and str(self.date_to) < str(self.date_from), "date_to: before date_from"),
+                (least > min(months, years), reason("age_min_months, age_min_years", "no_age")),
+                (both and str(self.date_to) < str(self.date_from), reason("date_to", "before", other="date_from")),
                 (
                     bool(self.contexts_any) and self.contexts_any <= self.contexts_none,
-                    "contexts_any: all of them are left out by contexts_none",
+                    reason("contexts_any", "all_left_out", by="contexts_none"),
                 ),
             ],
         )
@@ -172,7 +164,7 @@ class CodeGroups(Strict):
     @model_validator(mode="after")
     def _names_some(self) -> Self:
         nothing = not (self.leaf or self.level1_group_contains or self.section_prefix)
-        refuse("groups", [(nothing, "leaf, level1_group_contains or section_prefix: one is needed")])
+        refuse("groups", [(nothing, reason("leaf", "one_of_needed", names=", ".join(type(self).model_fields)))])
         return self
 
     def resolve(self, codes: pl.DataFrame) -> frozenset[str]:
@@ -201,6 +193,11 @@ class Condition(Strict, ABC):
     unless_same_day_codes: frozenset[NamedCode] = frozenset()
     unless_rules: frozenset[str] = frozenset()
     each_code: bool = False
+
+    def without_codes(self) -> tuple[bool, Phrase]:
+        """Whether the rule names no codes, and what is said of it then."""
+        none = not self.codes and self.code_groups is None
+        return none, reason("codes", "one_of_needed", names="codes, code_groups")
 
     @property
     @abstractmethod
@@ -365,6 +362,12 @@ def code_table[C: Condition](cases: Sequence[Case[C]]) -> pl.LazyFrame:
 def has_code(codes: Iterable[str]) -> pl.Expr:
     """True for a line of one of these codes; never null. By number: texts take eight times as long."""
     return pl.col("code_no").is_in(sorted(int(code) for code in codes)).fill_null(False)
+
+
+def by_code_no(values: Mapping[int, int], otherwise: int) -> pl.Expr:
+    """What is said of each line's code, never null: a code's number is a place in a list, which needs no join."""
+    places = pl.repeat(otherwise, 10**5, dtype=pl.Int64, eager=True).scatter(list(values), list(values.values()))
+    return pl.lit(places).gather("code_no").fill_null(otherwise)
 
 
 def looked_at[C: Condition](

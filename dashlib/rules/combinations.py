@@ -9,8 +9,19 @@ from typing import Annotated, ClassVar, Literal, Self
 import polars as pl
 from pydantic import ConfigDict, Field, model_validator
 
-from dashlib.rules.base import EVERY_CODE, LONGEST_DAYS, Case, Code, Condition, Plan, Reference, Scope, refuse
+from dashlib.rules.base import (
+    EVERY_CODE,
+    LONGEST_DAYS,
+    Case,
+    Code,
+    Condition,
+    Plan,
+    Reference,
+    Scope,
+    by_code_no,
+)
 from dashlib.rules.filters import Filters
+from dashlib.rules.reasons import reason, refuse
 
 Within = Literal[
     "patient_day",
@@ -76,10 +87,10 @@ class Prohibition(Condition):
     def _fits_together(self) -> Self:
         rolling = self.within == "patient_doctor_rolling_days"
         faults = [
-            (not self.codes and not self.code_groups, "codes: a prohibition names codes or code_groups"),
-            (not self.with_codes and not self.same_code, "with_codes: needed, unless same_code is true"),
-            (rolling and self.days is None, "days: needed by patient_doctor_rolling_days"),
-            (not rolling and self.days is not None, "days: only for patient_doctor_rolling_days"),
+            self.without_codes(),
+            (not self.with_codes and not self.same_code, reason("with_codes", "needed_unless", other="same_code")),
+            (rolling and self.days is None, reason("days", "needed_by", by="patient_doctor_rolling_days")),
+            (not rolling and self.days is not None, reason("days", "only_for", of="patient_doctor_rolling_days")),
         ]
         refuse("prohibition", faults)
         return self
@@ -100,7 +111,7 @@ type Cases = Sequence[Case[Prohibition]]
 KEYS: dict[Within, pl.Expr] = {
     "patient_day": pl.col("patient_day"),
     "patient_doctor_day": pl.col("patient_doctor_day"),
-    "patient_doctor_calendar_year": pl.col("patient_doctor") * 10_000 + pl.col("date_de_service").dt.year(),
+    "patient_doctor_calendar_year": pl.col("patient_doctor") * 10_000 + pl.col("month_no") // 12,
     "patient_doctor_lifetime": pl.col("patient_doctor"),
     "patient_doctor_rolling_days": pl.col("patient_doctor"),
     "invoice": pl.col("facture").rank("dense").cast(pl.Int64),
@@ -131,25 +142,28 @@ def _with_sides(cases: Cases, lines: pl.LazyFrame, ref: Reference) -> pl.LazyFra
     """The lines that rules look at, with the rules in which each stands on side a or b.
 
     Returns:
-        (lines of any rule, …): i64 sets of rules: `a`, `b` those in which the line takes part; `unknown_a`,
+        (lines, …): i64 sets of rules, 0 where there is none: `a`, `b` those in which the line takes part; `unknown_a`,
         `unknown_b` those that look at it but cannot judge it, for want of a key, a date, a code, a role or an age.
     """
     dated = pl.col("date_de_service").is_not_null() & pl.col("code").is_not_null()
-    every = dict(zip("ab", _every_code(cases), strict=True))
+    every, of_codes = _every_code(cases), _code_sides(cases)
+    sides = {s: by_code_no({code: bits[n] for code, bits in of_codes.items()}, every[n]) for n, s in enumerate("ab")}
+    keys = sorted(_bits(cases, _within))
     return (
-        lines.join(_code_sides(cases), on="code_no", how="left")
+        # Lines that take no part stay, with empty sets: to leave them out would copy all others.
+        lines.with_columns(
+            **{within: KEYS[within] for within in keys},
+            kept=_mask(_bits(cases, Filters.of), lambda filters: filters.keep(ref) & ~pl.col("reversed")),
+        )
         .with_columns(
-            kept=_mask(_bits(cases, Filters.of), lambda filters: filters.keep(ref)),
+            *((pl.col("kept") & sides[s] & _by_role(cases, s, _has_role)).alias(s) for s in "ab"),
             known=pl.when(dated).then(_known(cases)).otherwise(0),
         )
-        .filter(~pl.col("reversed"))
-        .with_columns(pl.col(s).fill_null(every[s]) & pl.col("kept") & _by_role(cases, s, _has_role) for s in "ab")
-        .filter((pl.col("a") | pl.col("b")) != 0)
         .with_columns(
             (pl.col(s) & pl.col("known") & _by_role(cases, s, _knows_role)).alias(f"judged_{s}") for s in "ab"
         )
         .with_columns((pl.col(s) & ~pl.col(f"judged_{s}")).alias(f"unknown_{s}") for s in "ab")
-        .select(*ABOUT, "is_paid", *GROUPS, "unknown_a", "unknown_b", a="judged_a", b="judged_b")
+        .select(*ABOUT, "is_paid", *keys, "unknown_a", "unknown_b", a="judged_a", b="judged_b")
         .cache()
     )
 
@@ -160,7 +174,7 @@ def _by_role(cases: Cases, side: str, holds: Callable[[frozenset[str] | None], p
 
 def _known(cases: Cases) -> pl.Expr:
     """The rules that find their key on a line, and its role and age where `where` asks for them."""
-    located = _mask(_bits(cases, _within), lambda within: KEYS[within].is_not_null())
+    located = _mask(_bits(cases, _within), lambda within: pl.col(within).is_not_null())
     return located & _mask(_bits(cases, lambda case: case.condition.where), lambda where: ~where.unknown())
 
 
@@ -183,19 +197,17 @@ def _every_code(cases: Cases) -> tuple[int, int]:
     return sum(bits for (a, _), bits in every.items() if a), sum(bits for (_, b), bits in every.items() if b)
 
 
-def _code_sides(cases: Cases) -> pl.LazyFrame:
-    """(code_no, a, b): the rules that have the code on each side, those that take every code among them."""
-    every_a, every_b = _every_code(cases)
-    sides: dict[str, list[int]] = {}
+def _code_sides(cases: Cases) -> dict[int, list[int]]:
+    """For each code that a rule names, the rules that have it on side a, and on side b, with those of every code."""
+    every = _every_code(cases)
+    sides: dict[int, list[int]] = {}
     for bit, case in enumerate(cases):
         for side, codes in enumerate(_side_codes(case)):
-            for code in codes:
-                sides.setdefault(code, [every_a, every_b])[side] |= 1 << bit
-    rows = [(int(code), a, b) for code, (a, b) in sides.items() if code != EVERY_CODE]
-    return pl.LazyFrame(rows, schema={"code_no": pl.UInt32, "a": pl.Int64, "b": pl.Int64}, orient="row")
+            for code in codes - {EVERY_CODE}:
+                sides.setdefault(int(code), [*every])[side] |= 1 << bit
+    return sides
 
 
-GROUPS = ["patient_day", "patient_doctor_day", "patient_doctor", "facture"]
 ABOUT = ["row_number", "code", "date_de_service", "time_no", "order_no"]
 ABOUT_B = [f"{name}_b" for name in ABOUT]
 
@@ -231,14 +243,11 @@ def _pairs(taking_part: pl.LazyFrame, rarer: pl.LazyFrame, within: Within, rules
     Returns:
         (pairs, 11): ABOUT of line a, the same of line b with `_b`, and `rules`, the bits they have in common.
     """
-    keyed = taking_part.with_columns(key=KEYS[within])
-    rare = keyed.select("key", "a", "b").join(rarer, how="cross")
-    on_rarer = (pl.col("a") & pl.col("rarer_a") | pl.col("b") & pl.col("rarer_b")) & rules
-    sides = (
-        keyed.join(rare.filter(on_rarer != 0).select("key").unique(), on="key", how="semi")
-        .select(*ABOUT, "is_paid", "key", a=pl.col("a") & rules, b=pl.col("b") & rules)
-        .cache()
-    )
+    in_a, in_b = pl.col("a") & rules, pl.col("b") & rules
+    on_rarer = in_a & pl.col("rarer_a") | in_b & pl.col("rarer_b")
+    narrow = taking_part.filter((in_a | in_b) != 0).select(within, "a", "b")
+    rare = narrow.join(rarer, how="cross").filter(on_rarer != 0).select(within).unique()
+    sides = taking_part.join(rare, on=within, how="semi").select(*ABOUT, "is_paid", key=within, a=in_a, b=in_b).cache()
     partners = sides.filter(pl.col("b") != 0)
     of_one_kind = pl.int_range(pl.len()).over("key", "code", "date_de_service", "is_paid", "b", order_by="time_no")
     crowded = partners.filter(pl.len().over("key") > PARTNERS).filter(

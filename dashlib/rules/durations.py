@@ -20,10 +20,10 @@ from dashlib.rules.base import (
     counts,
     has_code,
     parameters,
-    refuse,
 )
 from dashlib.rules.minutes import BY_TIMES, by_units
 from dashlib.rules.periods import of_rules
+from dashlib.rules.reasons import reason, refuse
 
 
 class DurationCheck(Condition):
@@ -71,9 +71,15 @@ class DurationCheck(Condition):
     def _fits_together(self) -> Self:
         least, most = self.least, self.max_minutes
         faults = [
-            (not self.codes and not self.code_groups, "codes: a duration names codes or code_groups"),
-            (least is None and most is None, "min_minutes: it, max_minutes or block_minutes is needed"),
-            (least is not None and most is not None and least > most, "max_minutes: less than the least"),
+            self.without_codes(),
+            (
+                least is None and most is None,
+                reason("min_minutes", "one_of_needed", names="min_minutes, max_minutes, block_minutes"),
+            ),
+            (
+                least is not None and most is not None and least > most,
+                reason("max_minutes", "less_than", other="min_minutes, block_minutes"),
+            ),
         ]
         refuse("duration", faults)
         return self

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from dashlib.rules.base import EVERY_CODE, MOST, Case, Code, Plan, Reference, by_code, counts, looked_at, refuse
+from dashlib.rules.base import EVERY_CODE, MOST, Case, Code, Plan, Reference, by_code, counts, looked_at
 from dashlib.rules.periods import (
     GROUP,
     ROLLING,
@@ -21,6 +21,7 @@ from dashlib.rules.periods import (
     parameter,
     period_label,
 )
+from dashlib.rules.reasons import reason, refuse
 
 
 class MutualExclusion(PerPeriod):
@@ -48,11 +49,11 @@ class MutualExclusion(PerPeriod):
         open_ended = self.code_groups is not None or EVERY_CODE in self.codes
         faults = [
             *self.strange_periods(),
-            (named == bool(self.groups), "codes: either codes and code_groups, or groups are needed"),
-            (not all(self.groups or ()), "groups: an empty one"),
-            (EVERY_CODE in of_groups, "groups: * is no group"),
-            (any(times > 1 for times in of_groups.values()), "groups: a code stands in two of them"),
-            (not open_ended and services <= self.max_distinct, "max_distinct: as many as there are services"),
+            (named == bool(self.groups), reason("codes", "either_needed", one="codes, code_groups", other="groups")),
+            (not all(self.groups or ()), reason("groups", "empty_one")),
+            (EVERY_CODE in of_groups, reason("groups", "named")),
+            (any(times > 1 for times in of_groups.values()), reason("groups", "in_two")),
+            (not open_ended and services <= self.max_distinct, reason("max_distinct", "as_many")),
         ]
         refuse("exclusion", faults)
         return self

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import polars as pl
 from pydantic import Field, model_validator
 
-from dashlib.rules.base import MOST, Case, NamedCode, Plan, Reference, candidates, counts, refuse
+from dashlib.rules.base import MOST, Case, NamedCode, Plan, Reference, candidates, counts
 from dashlib.rules.periods import (
     GROUP,
     ROLLING,
@@ -22,6 +22,7 @@ from dashlib.rules.periods import (
     parameter,
     period_label,
 )
+from dashlib.rules.reasons import reason, refuse
 
 Count = Literal["lines", "units", "units_or_lines", "distinct_dates", "distinct_patients"]
 
@@ -53,11 +54,14 @@ class FrequencyLimit(PerPeriod):
         first_paid = self.keep == "first_paid"
         faults = [
             *self.strange_periods(),
-            (not self.codes and not self.code_groups, "codes: a limit names codes or code_groups"),
-            (first_paid and self.max != 1, "max: must be 1 with keep first_paid"),
-            (first_paid and self.count != "lines", "count: must be lines with keep first_paid"),
-            (first_paid and self.period in ROLLING, "period: must be fixed with keep first_paid"),
-            (self.strangers(self.anchor_codes or frozenset()), "anchor_codes: must be among codes"),
+            self.without_codes(),
+            (first_paid and self.max != 1, reason("max", "must_be_with", value=1, other="keep first_paid")),
+            (
+                first_paid and self.count != "lines",
+                reason("count", "must_be_with", value="lines", other="keep first_paid"),
+            ),
+            (first_paid and self.period in ROLLING, reason("period", "fixed_with", other="keep first_paid")),
+            (self.strangers(self.anchor_codes or frozenset()), reason("anchor_codes", "among", of="codes")),
         ]
         refuse("limit", faults)
         return self

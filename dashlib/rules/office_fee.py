@@ -21,9 +21,9 @@ from dashlib.rules.base import (
     counts,
     has_code,
     holds_context,
-    refuse,
 )
 from dashlib.rules.filters import Filters
+from dashlib.rules.reasons import reason, refuse
 from dashlib.rules.seen import FEES, WALK_IN_CONTEXTS, Minimum, Seen, Visit, see
 
 
@@ -58,13 +58,13 @@ class OfficeFeeValidation(Condition):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         faults = [
-            (not self.codes and not self.code_groups, "codes: needed"),
-            (EVERY_CODE in self.codes, "codes: a fee is named, * is not possible"),
+            self.without_codes(),
+            (EVERY_CODE in self.codes, reason("codes", "named")),
             (
                 self.code_groups is None and not self.thresholds.keys() <= set(self.codes),
-                "thresholds: must be among codes",
+                reason("thresholds", "among", of="codes"),
             ),
-            (not set(self.codes) <= self.thresholds.keys(), "thresholds: every code needs one"),
+            (not set(self.codes) <= self.thresholds.keys(), reason("thresholds", "every_code")),
         ]
         refuse("office_fee", faults)
         return self
@@ -156,6 +156,7 @@ def _short(fees: pl.LazyFrame, group: _Group) -> pl.LazyFrame:
             registered=pl.when(of_paid | by_paid).then("registered_paid").otherwise("registered"),
             walkIn=pl.when(of_paid | by_paid).then("walkIn_paid").otherwise("walkIn"),
         )
+        .cache()
     )
     return short.join(_counted_visits(short, group), on=["doctor_day", "walk_in"], how="left")
 
@@ -171,13 +172,13 @@ def _counted_visits(short: pl.LazyFrame, group: _Group) -> pl.LazyFrame:
 def _excess(cases: Sequence[Case[OfficeFeeValidation]], lines: pl.LazyFrame, ref: Reference) -> pl.LazyFrame:
     """Fee lines from the one on with which a doctor's day passes the rule's threshold, paid lines first."""
     beside = pl.col("row_number").over(DAY, mapping_strategy="join").list.set_difference(pl.concat_list("row_number"))
+    over = _totals(cases, lines, ref).filter(pl.col("total_cents") > pl.col("max_cents"))
     return (
         _limited(cases, lines, ref)
+        .join(over, on=DAY)
         .sort(*DAY, "order_no")
         .with_columns(running=pl.col("prel_cents").fill_null(0).cum_sum().over(DAY))
         .with_columns(highest=pl.col("running").cum_max().over(DAY))
-        .join(_totals(cases, lines, ref), on=DAY)
-        .filter(pl.col("total_cents") > pl.col("max_cents"))
         .with_columns(related=beside.list.sort().list.head(RELATED_LINES), reason=pl.lit("total"))
         .with_columns(severity=pl.lit(None, pl.String))
         .filter(pl.col("highest") > pl.col("max_cents"))

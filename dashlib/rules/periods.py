@@ -7,6 +7,8 @@ import polars as pl
 from pydantic import Field
 
 from dashlib.rules.base import EVERY_CODE, LONGEST_DAYS, LONGEST_MONTHS, RELATED_LINES, Case, Condition, Scope
+from dashlib.rules.reasons import reason
+from dashlib.texts import Phrase
 
 Per = Literal["patient", "doctor", "patient_doctor", "establishment", "patient_establishment", "doctor_location"]
 Period = Literal["day", "week", "month", "quarter", "calendar_year", "rolling_days", "rolling_months", "lifetime"]
@@ -41,13 +43,19 @@ class PerPeriod(Condition):
         always: Scope = "doctor" if self.per.startswith("doctor") else "patient"
         return of_a_day[self.per] if self.period == "day" else always
 
-    def strange_periods(self) -> list[tuple[bool, str]]:
+    def strange_periods(self) -> list[tuple[bool, Phrase]]:
         """What of a period does not fit together, and why."""
         return [
-            (self.period == "rolling_days" and self.days is None, "days: needed by rolling_days"),
-            (self.period == "rolling_months" and self.months is None, "months: needed by rolling_months"),
-            (self.period != "rolling_days" and self.days is not None, "days: only for rolling_days"),
-            (self.period != "rolling_months" and self.months is not None, "months: only for rolling_months"),
+            (self.period == "rolling_days" and self.days is None, reason("days", "needed_by", by="rolling_days")),
+            (
+                self.period == "rolling_months" and self.months is None,
+                reason("months", "needed_by", by="rolling_months"),
+            ),
+            (self.period != "rolling_days" and self.days is not None, reason("days", "only_for", of="rolling_days")),
+            (
+                self.period != "rolling_months" and self.months is not None,
+                reason("months", "only_for", of="rolling_months"),
+            ),
         ]
 
     def strangers(self, named: frozenset[str]) -> bool:
@@ -72,9 +80,9 @@ _KEYS = {
 _SPANS = {
     "day": pl.col("day_key"),
     "week": (SERVED.cast(pl.Int32) + 3) // 7,  # 1970-01-01 was a Thursday
-    "month": SERVED.dt.year() * 12 + SERVED.dt.month(),
-    "quarter": SERVED.dt.year() * 4 + SERVED.dt.quarter(),
-    "calendar_year": SERVED.dt.year(),
+    "month": pl.col("month_no"),
+    "quarter": pl.col("month_no") // 3,
+    "calendar_year": pl.col("month_no") // 12,
     **dict.fromkeys((*ROLLING, "lifetime"), pl.lit(0)),
 }
 # Names of periods that read the same in both languages (ISO 8601, and Q for quarters).

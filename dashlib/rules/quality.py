@@ -6,12 +6,12 @@ from typing import ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from dashlib.records import COLUMNS
-from dashlib.rules.base import LONGEST_DAYS, Case, Code, Condition, NamedCode, Plan, Reference, Scope, has_code, refuse
+from dashlib.rules.base import LONGEST_DAYS, Case, Code, Condition, NamedCode, Plan, Reference, Scope, has_code
 from dashlib.rules.filters import BROKEN, JUDGED, count_standings, standing
 from dashlib.rules.line_checks import CHECKS
+from dashlib.rules.reasons import reason, refuse
 from dashlib.rules.references import readable
 
 LineCheck = Literal[
@@ -92,9 +92,8 @@ class DataQuality(Condition):
     @field_validator("keys")
     @classmethod
     def _are_columns(cls, keys: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        unknown = sorted(set(keys or ()) - {column.name for column in COLUMNS})
-        if unknown:
-            raise PydanticCustomError("keys", "no such column: {unknown}", {"unknown": ", ".join(unknown)})
+        unknown = set(keys or ()) - {column.name for column in COLUMNS}
+        refuse("keys", [(bool(unknown), reason("", "no_column"))])
         return keys
 
     @model_validator(mode="after")
@@ -104,12 +103,12 @@ class DataQuality(Condition):
         needed = NEEDED.get(self.check)
         foreign = [name for name in every if name not in known and getattr(self, name) is not None]
         faults = [
-            (needed is not None and getattr(self, needed) is None, f"{needed}: needed by {self.check}"),
+            (needed is not None and getattr(self, needed) is None, reason(str(needed), "needed_by", by=self.check)),
             (
                 self.days is not None and self.max_days is not None and self.max_days <= self.days,
-                "max_days: must be more than days",
+                reason("max_days", "must_be_more", other="days"),
             ),
-            *((True, f"{name}: not a parameter of {self.check}") for name in foreign),
+            *((True, reason(name, "not_of", of=self.check)) for name in foreign),
         ]
         refuse("quality", faults)
         return self

@@ -6,10 +6,10 @@ from typing import ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from dashlib.rules.base import Case, Condition, Plan, Reference, Scope, plain, refuse
+from dashlib.rules.base import Case, Condition, Plan, Reference, Scope, plain
 from dashlib.rules.filters import JUDGED, count_standings, standing
+from dashlib.rules.reasons import reason, refuse
 
 Subject = Literal["code", "element_de_contexte", "lieu_de_pratique", "secteur_activite", "diagnostic"]
 Table = Literal["codes", "contexts", "establishments"]
@@ -61,10 +61,16 @@ class ReferenceCheck(Condition):
     def _fits_together(self) -> Self:
         subject, matches = TABLES[self.table] if self.table else (self.field, frozenset({"exact"}))
         faults = [
-            ((self.table is None) == (self.pattern is None), "table: either a table or a pattern is needed"),
-            (self.field != subject, f"field: the table {self.table} knows {subject}"),
-            (self.match not in matches, f"match: must be one of {', '.join(sorted(matches))}"),
-            (self.table is None and self.skip_if_table_untrusted, "skip_if_table_untrusted: only with a table"),
+            (
+                (self.table is None) == (self.pattern is None),
+                reason("table", "either_needed", one="table", other="pattern"),
+            ),
+            (self.field != subject, reason("field", "table_knows", table=self.table, subject=subject)),
+            (self.match not in matches, reason("match", "one_of", names=", ".join(sorted(matches)))),
+            (
+                self.table is None and self.skip_if_table_untrusted,
+                reason("skip_if_table_untrusted", "only_with", other="table"),
+            ),
         ]
         refuse("reference", faults)
         return self
@@ -81,7 +87,7 @@ def readable(pattern: str | None) -> str | None:
     try:
         pl.Series([""]).str.contains(pattern or "")
     except pl.exceptions.ComputeError:
-        raise PydanticCustomError("pattern", "not a regular expression") from None
+        refuse("pattern", [(True, reason("", "no_pattern"))])
     return pattern
 
 

@@ -22,9 +22,9 @@ from dashlib.rules.base import (
     candidates,
     counts,
     holds_context,
-    refuse,
     rules_by,
 )
+from dashlib.rules.reasons import reason, refuse
 
 Within = Literal["patient_day", "patient_doctor_day", "patient_doctor_lifetime", "invoice"]
 Filled = Literal["debut", "fin", "unites", "diagnostic", "patient", "lieu_de_pratique"]
@@ -51,10 +51,10 @@ class Demands(Strict):
         refuse(
             "requirement",
             [
-                (not demanded, f"one of {', '.join(DEMANDS)} is needed"),
-                (bool(self.any_codes) and self.scope is None, "scope: needed by any_codes"),
-                (not self.any_codes and self.scope is not None, "scope: only with any_codes"),
-                (bool(self.any_contexts) and excluded, "any_contexts: all of them are refused by no_contexts"),
+                (not demanded, reason(DEMANDS[0], "one_of_needed", names=", ".join(DEMANDS))),
+                (bool(self.any_codes) and self.scope is None, reason("scope", "needed_by", by="any_codes")),
+                (not self.any_codes and self.scope is not None, reason("scope", "only_with", other="any_codes")),
+                (bool(self.any_contexts) and excluded, reason("any_contexts", "all_left_out", by="no_contexts")),
             ],
         )
         return self
@@ -95,7 +95,7 @@ class Requirement(Condition):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        refuse("requirement", [(not self.codes and not self.code_groups, "codes: none given, and no code_groups")])
+        refuse("requirement", [self.without_codes()])
         return self
 
     @classmethod

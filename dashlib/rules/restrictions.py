@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import polars as pl
 from pydantic import ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
 from dashlib.records import age_days
 from dashlib.rules.base import (
@@ -25,10 +24,11 @@ from dashlib.rules.base import (
     parameters,
     plain,
     plain_text,
-    refuse,
     rules_by,
 )
 from dashlib.rules.calendar import mark_holidays
+from dashlib.rules.reasons import reason, refuse
+from dashlib.texts import Phrase
 
 HOME_VISIT = "VISITE_DOMICILE"
 
@@ -42,12 +42,12 @@ class Restriction(Condition):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        faults = [(not self.codes and not self.code_groups, "codes: none given, and no code_groups")]
+        faults = [self.without_codes()]
         refuse("restriction", [*faults, *self._impossible()])
         return self
 
     @abstractmethod
-    def _impossible(self) -> list[tuple[bool, str]]:
+    def _impossible(self) -> list[tuple[bool, Phrase]]:
         """What of a type's own parameters does not fit together, and why."""
 
 
@@ -61,8 +61,7 @@ class Places(Strict):
     @field_validator("prefixes", "sectors")
     @classmethod
     def _say_something(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
-        if not all(text.strip() for text in texts):
-            raise PydanticCustomError("places", "an empty text would match every place")
+        refuse("places", [(not all(text.strip() for text in texts), reason("", "empty_text"))])
         return texts
 
     def match(self) -> pl.Expr:
@@ -92,12 +91,12 @@ class LocationRestriction(Restriction):
     allow: Places = Places()
     deny: Places = Places()
 
-    def _impossible(self) -> list[tuple[bool, str]]:
+    def _impossible(self) -> list[tuple[bool, Phrase]]:
         lists = ((getattr(self.allow, name), getattr(self.deny, name)) for name in Places.model_fields)
-        both = sorted(text for allowed, denied in lists for text in set(allowed) & set(denied))
+        both = any(set(allowed) & set(denied) for allowed, denied in lists)
         return [
-            (self.allow == Places() == self.deny, "allow: either allow or deny is needed"),
-            (bool(both), f"deny: also allowed: {', '.join(both)}"),
+            (self.allow == Places() == self.deny, reason("allow", "one_of_needed", names="allow, deny")),
+            (both, reason("deny", "also_allowed")),
         ]
 
     @classmethod
@@ -156,8 +155,7 @@ class Window(Strict):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         first, last = self.hours
-        if last <= first:
-            raise PydanticCustomError("window", "to: must be after from; past midnight is a second window")
+        refuse("window", [(last <= first, reason("to", "window_ends"))])
         return self
 
     @property
@@ -197,7 +195,7 @@ class TimeRestriction(Restriction):
     type: Literal["time_restriction"]
     windows: tuple[Window, ...] = Field(min_length=1)
 
-    def _impossible(self) -> list[tuple[bool, str]]:
+    def _impossible(self) -> list[tuple[bool, Phrase]]:
         return []
 
     @property
@@ -281,13 +279,16 @@ class AgeRestriction(Restriction):
     max_months_incl: int | None = Field(default=None, ge=0)
     max_days_incl: int | None = Field(default=None, ge=0)
 
-    def _impossible(self) -> list[tuple[bool, str]]:
+    def _impossible(self) -> list[tuple[bool, Phrase]]:
         least, most = self.months
         # No month is shorter than 28 days.
         within_days = most if self.max_days_incl is None else self.max_days_incl // 28
         return [
-            (all(getattr(self, name) is None for name in AGES), f"{AGES[0]}: one of {', '.join(AGES)} is needed"),
-            (least > min(most, within_days), "min_years, min_months: nobody is old enough and young enough"),
+            (
+                all(getattr(self, name) is None for name in AGES),
+                reason(AGES[0], "one_of_needed", names=", ".join(AGES)),
+            ),
+            (least > min(most, within_days), reason("min_years, min_months", "no_age")),
         ]
 
     @property

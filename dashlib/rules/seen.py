@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import polars as pl
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from dashlib.rules.base import Reference, Strict, has_code, holds_context
 from dashlib.rules.filters import Filters
+from dashlib.rules.reasons import reason, refuse
 
 # The two fees of the agreement: never visits, and added up to the most that a day may bring.
 FEES = frozenset({"19928", "19929"})
@@ -22,8 +22,8 @@ class Minimum(Strict):
 
     @model_validator(mode="after")
     def _asks_something(self) -> "Minimum":
-        if self.registered is None and self.walkIn is None:
-            raise PydanticCustomError("minimum", "registered or walkIn: at least one is needed")
+        none = self.registered is None and self.walkIn is None
+        refuse("minimum", [(none, reason("registered", "one_of_needed", names="registered, walkIn"))])
         return self
 
 
@@ -85,7 +85,7 @@ def see(visit: Visit, of_days: pl.LazyFrame, ref: Reference) -> Seen:
         )
         .cache()
     )
-    return Seen(lines, patients, _by_day(patients))
+    return Seen(lines, patients, _by_day(patients).cache())
 
 
 def _by_day(patients: pl.LazyFrame) -> pl.LazyFrame:

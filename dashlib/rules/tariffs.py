@@ -21,12 +21,12 @@ from dashlib.rules.base import (
     has_code,
     parameters,
     plain,
-    refuse,
     rules_by,
 )
 from dashlib.rules.filters import BROKEN, JUDGED, SKIPPED, Filters, count_standings, standing
 from dashlib.rules.minutes import BY_TIMES
 from dashlib.rules.periods import of_rules, parameter
+from dashlib.rules.reasons import reason, refuse
 
 # Numbers read back as they were written.
 _AS_NUMBER = PlainSerializer(lambda number: int(number) if number == int(number) else float(number), when_used="json")
@@ -55,13 +55,14 @@ class TariffCheck(Condition):
 
     The tariffs are `fixed`, or the candidates of the codes table for the line's place, role and date; the amount is
     right when it is one of them times one of `multipliers`, within `tolerance` CAD. `units_aware` also takes a tariff
-    times the units, `per_minutes` a further period's tariff times its periods of so many minutes. With `compare_to`
+    times the units, `per_minutes` a further period's tariff times its periods of so many minutes, the last of which
+    counts when more than half of it was given (of 15 minutes, from 8). With `compare_to`
     montant_preliminaire a paid amount is compared with what was billed, and only too little is reported. Without a
     candidate, or with an amount of 0 or less, a line is skipped. The result's amount is the one compared; `expected` is
     the nearest candidate.
 
     Source:
-        Rule types, 10; clarifications, "tariff_check, reference_check, data_quality".
+        Rule types, 10; policies, 14; clarifications, "tariff_check, reference_check, data_quality".
     """
 
     facts: ClassVar[frozenset[str]] = frozenset({"expected", "gain"})
@@ -89,13 +90,13 @@ class TariffCheck(Condition):
         foreign = changed if two_columns else []
         named = self.code_groups is not None or EVERY_CODE in self.codes
         faults = [
-            (not self.codes and not self.code_groups, "codes: a tariff check names codes or code_groups"),
-            (not named and not (self.fixed or {}).keys() <= set(self.codes), "fixed: must be among codes"),
+            self.without_codes(),
+            (not named and not (self.fixed or {}).keys() <= set(self.codes), reason("fixed", "among", of="codes")),
             (
                 two_columns and self.amount_field != "montant_paye",
-                "amount_field: must be montant_paye beside compare_to",
+                reason("amount_field", "must_be_with", value="montant_paye", other="compare_to"),
             ),
-            *((True, f"{name}: only with compare_to reference") for name in foreign),
+            *((True, reason(name, "only_with", other="compare_to reference")) for name in foreign),
         ]
         refuse("tariff", faults)
         return self
@@ -215,7 +216,8 @@ def _compare_columns(cases: Cases, lines: pl.LazyFrame, ref: Reference) -> Plan:
 
 def _compare_tariffs(cases: Cases, cents: pl.Expr, lines: pl.LazyFrame, ref: Reference) -> Plan:
     """Rules that look amounts up: lines that agree in all that decides are judged together."""
-    rows = pl.concat(_rows(case, ref) for case in cases)
+    known = {sources: tariffs(ref, sources) for sources in {case.condition.reference for case in cases}}
+    rows = pl.concat(_rows(case, known[case.condition.reference]) for case in cases)
     situations = pl.concat(
         _situations([case for case in cases if case.rule in rules], filters, cents, lines, ref, dated=_is_dated(rows))
         for filters, rules in rules_by(cases, Filters.of).items()
@@ -266,10 +268,9 @@ def _situations(
     return pl.concat([of_code, of_every.select(of_code.collect_schema().names())])
 
 
-def _rows(case: Case[TariffCheck], ref: Reference) -> pl.DataFrame:
-    """What the codes of one rule may be worth, its fixed tariffs before those of the table."""
+def _rows(case: Case[TariffCheck], rows: pl.DataFrame) -> pl.DataFrame:
+    """Of the rows of the table what the codes of one rule may be worth, its fixed tariffs before them."""
     c = case.condition
-    rows = tariffs(ref, c.reference)
     if not c.place_aware:
         rows = rows.with_columns(tariff_place=pl.lit("all"))
     if EVERY_CODE not in case.codes:
@@ -303,7 +304,10 @@ def _judged(situations: pl.LazyFrame, cases: Cases) -> pl.LazyFrame:
 
 def _worth(situations: pl.LazyFrame, cases: Cases) -> pl.LazyFrame:
     """Each candidate of a situation, times its further periods, and beside it that times its units, to the cent."""
-    periods = pl.max_horizontal(pl.col("minutes") // parameter(cases, "per_minutes"), 1)
+    each_lasts = parameter(cases, "per_minutes")
+    # Source: policies, 14. A last period counts when more than half of it was given: of 15 minutes, from 8.
+    last = (pl.col("minutes") % each_lasts > each_lasts // 2).cast(pl.Int64)
+    periods = pl.max_horizontal(pl.col("minutes") // each_lasts + last, 1)
     each = situations.explode("candidates").drop_nulls("candidates").with_columns(worth=pl.col("candidates") * periods)
     of_units = of_rules([case for case in cases if case.condition.units_aware])
     times_units = pl.when(of_units).then(

@@ -5,7 +5,8 @@ A migration and this package must say the same; `tests/integration/test_migratio
 
 from dashlib.schema.base import PARTITION, PARTITIONED, Base
 from dashlib.schema.billing import BillingRecord, File, RejectedRecord
-from dashlib.schema.people import AuditEvent, Installation, User
+from dashlib.schema.followups import ResultFollowup
+from dashlib.schema.people import AuditEvent, Installation, SavedView, User
 from dashlib.schema.reference import (
     Code,
     ContextElement,
@@ -16,8 +17,19 @@ from dashlib.schema.reference import (
     RuleEntry,
     RuleVersion,
 )
-from dashlib.schema.rollups import RollupContext, RollupDay, RollupDoctorDay, RollupRule, RollupRunDay
+from dashlib.schema.rollups import (
+    RollupChange,
+    RollupContext,
+    RollupDate,
+    RollupDay,
+    RollupDoctorDay,
+    RollupRule,
+    RollupRuleSpan,
+    RollupRunDay,
+    RollupWeek,
+)
 from dashlib.schema.runs import ResultAcknowledgement, RunLease, RunRule, ValidationLog, ValidationResult, ValidationRun
+from dashlib.schema.schedules import ReportRun, Schedule
 
 __all__ = [
     "PARTITION",
@@ -34,16 +46,24 @@ __all__ = [
     "ReferenceRevision",
     "ReferenceState",
     "RejectedRecord",
+    "ReportRun",
     "ResultAcknowledgement",
+    "ResultFollowup",
+    "RollupChange",
     "RollupContext",
+    "RollupDate",
     "RollupDay",
     "RollupDoctorDay",
     "RollupRule",
+    "RollupRuleSpan",
     "RollupRunDay",
+    "RollupWeek",
     "RuleEntry",
     "RuleVersion",
     "RunLease",
     "RunRule",
+    "SavedView",
+    "Schedule",
     "User",
     "ValidationLog",
     "ValidationResult",

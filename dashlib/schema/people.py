@@ -3,10 +3,18 @@
 import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, LargeBinary, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Identity,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from dashlib.schema.base import Base, Created
+from dashlib.schema.base import Base, Created, Key
 
 
 class User(Base):
@@ -22,6 +30,23 @@ class User(Base):
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
     last_login: Mapped[datetime.datetime | None]
+
+
+class SavedView(Base):
+    """A view of the explorer that a person keeps by a name; its `query` holds pseudonyms, never identities."""
+
+    __tablename__ = "saved_views"
+    __table_args__ = (
+        UniqueConstraint("user_id", "name"),
+        ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_user", ondelete="CASCADE"),
+    )
+
+    id: Mapped[Key] = mapped_column(primary_key=True)
+    user_id: Mapped[str]
+    name: Mapped[str]
+    query: Mapped[dict[str, Any]]
+    created_at: Mapped[Created]
+    updated_at: Mapped[Created]
 
 
 class AuditEvent(Base):

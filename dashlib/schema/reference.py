@@ -2,12 +2,15 @@
 
 import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
 from sqlalchemy import BigInteger, CheckConstraint, Index, Integer, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashlib.schema.base import Base, Created, Key, Money, YesUnlessSaid
+
+Origin = Annotated[str, mapped_column(server_default=text("'Saisie'"))]
+"""Who brought a row: the starter, a list, or somebody by hand. Of codes their `source` says it."""
 
 
 class Code(Base):
@@ -64,6 +67,7 @@ class ContextElement(Base):
     aliases: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     kind: Mapped[str | None]
     source: Mapped[str | None]
+    origin: Mapped[Origin]
 
 
 class Establishment(Base):
@@ -80,6 +84,7 @@ class Establishment(Base):
     custom_fields: Mapped[dict[str, Any] | None]
     created_at: Mapped[Created]
     updated_at: Mapped[Created]
+    origin: Mapped[Origin]
 
 
 class RuleEntry(Base):
@@ -132,6 +137,7 @@ class Holiday(Base):
     date: Mapped[datetime.date] = mapped_column(primary_key=True)
     applies_to: Mapped[str] = mapped_column(primary_key=True, server_default=text("'all'"))
     name: Mapped[str]
+    origin: Mapped[Origin]
 
 
 class ReferenceState(Base):

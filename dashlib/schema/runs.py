@@ -70,6 +70,7 @@ class ValidationResult(Base):
 
     `doctor` and `patient` are PHI. `related` are the row numbers of the other lines that it is about. `line_mark` tells
     whether its line is still what it was; `at_risk`, `to_repay` and `gain` are CAD, null in results of old versions.
+    `lieu_de_pratique`, `id_ramq` and `is_paid` are the line's, which is cleared before its results are.
     """
 
     __tablename__ = "validation_results"
@@ -79,6 +80,8 @@ class ValidationResult(Base):
         CheckConstraint("severity IN ('error', 'warning', 'info')", name="severity"),
         Index("idx_validation_results_validation_run_id", "validation_run_id"),
         Index("idx_validation_results_severity", "severity"),
+        Index("idx_validation_results_number", "validation_run_id", "number"),
+        Index("idx_validation_results_fingerprint", "fingerprint"),
         {"postgresql_partition_by": "LIST (validation_run_id)"},
     )
 
@@ -108,11 +111,16 @@ class ValidationResult(Base):
     to_repay: Mapped[Money | None]
     gain: Mapped[Money | None]
 
+    lieu_de_pratique: Mapped[str | None]
+    id_ramq: Mapped[str | None]
+    is_paid: Mapped[bool | None]
+
 
 class ResultAcknowledgement(Base):
     """A result that a person set aside. It holds in all runs of `user_id`, for the line as it was, through `until`.
 
-    `line_mark` tells whether the line is still the same. `note` is a person's own words and counts as PHI.
+    `line_mark` tells whether the line is still the same. `note` is a person's own words and counts as PHI. `doctor`, a
+    pseudonym, and `date_de_service` tell whose figures follow it; `is_expired` that they have followed its end.
     """
 
     __tablename__ = "result_acknowledgements"
@@ -124,6 +132,11 @@ class ResultAcknowledgement(Base):
             *("user_id", "fingerprint", "line_mark"),
             unique=True,
             postgresql_where=text("revoked_at IS NULL"),
+        ),
+        Index(
+            "idx_result_acknowledgements_until",
+            "until",
+            postgresql_where=text("revoked_at IS NULL AND NOT is_expired"),
         ),
     )
 
@@ -139,6 +152,10 @@ class ResultAcknowledgement(Base):
     created_at: Mapped[Created]
     revoked_at: Mapped[datetime.datetime | None]
     revoked_by: Mapped[str | None]
+
+    date_de_service: Mapped[datetime.date | None]
+    doctor: Mapped[str | None]
+    is_expired: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class ValidationLog(Base):
@@ -161,7 +178,10 @@ class ValidationLog(Base):
 
 
 class RunRule(Base):
-    """How many lines a rule looked at in a run, how many it could not judge, and how many results it gave."""
+    """How many lines a rule looked at in a run, how many it could not judge, and how many results it gave.
+
+    `errors` are those of the results whose severity is error.
+    """
 
     __tablename__ = "run_rules"
     __table_args__ = (goes_with_run(),)
@@ -172,6 +192,8 @@ class RunRule(Base):
     lines_checked: Mapped[Count]
     lines_skipped: Mapped[Count]
     results: Mapped[Count]
+
+    errors: Mapped[Count]
 
 
 class RunLease(Base):

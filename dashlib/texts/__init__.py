@@ -1,7 +1,7 @@
 """Every word that a person reads, in French and English, and the one way to write numbers, money and dates.
 
 Words lie beside this file: `fr.json` and `en.json` by key, and a file per room (`{key: {"fr": …, "en": …}}`).
-The ground floor: imports nothing of the house.
+The ground floor: of the house it imports only `cards`.
 """
 
 import functools
@@ -9,11 +9,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from importlib import resources
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
+
+from dashlib.cards import without_cards
 
 Language = Literal["fr", "en"]
 LANGUAGES: tuple[Language, ...] = ("fr", "en")
@@ -39,10 +42,13 @@ def plural(key: str, number: int, lang: str = "fr", **facts: object) -> str:
 
 
 def error(code: str, facts: Mapping[str, object], lang: str | None = None) -> str:
-    """What went wrong, behind its code: what, where, and what to do. Never fails, so that the fault itself is seen."""
+    """What went wrong, behind its code: what, where, and what to do. Never fails, so that the fault itself is seen.
+
+    Nothing in the form of a health insurance number is ever said, whoever typed it and wherever.
+    """
     lang = lang or _spoken.get()
     sentence = words(lang).get(code, "")
-    filled = sentence.format_map(_Facts((name, _fact(value, lang)) for name, value in facts.items()))
+    filled = without_cards(sentence.format_map(_Facts((name, _fact(value, lang)) for name, value in facts.items())))
     return f"{code}{NBSP if lang == 'fr' else ''}: {filled}" if filled else code
 
 
@@ -74,6 +80,33 @@ def _read(entries: dict[str, Any], name: str, lang: str) -> dict[str, str]:
     return {key: sentences[lang] for key, sentences in entries.items()}
 
 
+@dataclass(frozen=True)
+class Phrase:
+    """Words that stand inside a sentence and are said in its language: a key, and its facts. `str` is the English."""
+
+    key: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def said(self, lang: str) -> str:
+        return words(lang)[self.key].format_map(_Facts((name, _fact(fact, lang)) for name, fact in self.facts.items()))
+
+    def __str__(self) -> str:
+        return self.said("en")
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """Several of them, one behind the other."""
+
+    parts: tuple["Phrase | Phrases", ...]
+
+    def said(self, lang: str) -> str:
+        return f"{NBSP if lang == 'fr' else ''}; ".join(part.said(lang) for part in self.parts)
+
+    def __str__(self) -> str:
+        return self.said("en")
+
+
 class _Facts(dict[str, object]):
     def __missing__(self, name: str) -> str:
         return "…"
@@ -95,6 +128,8 @@ class _Grouped(int):
 
 
 def _fact(value: object, lang: str) -> object:
+    if isinstance(value, Phrase | Phrases):
+        return value.said(lang)
     return _Grouped.of(value, lang) if isinstance(value, int) and not isinstance(value, bool) else value
 
 

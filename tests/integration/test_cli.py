@@ -48,6 +48,12 @@ def test_validate_says_what_was_found_in_french_with_money_in_three_sums(run, fi
     assert NAM not in done.output
 
 
+def test_what_only_awaits_an_answer_is_no_gain_and_told_apart(run, file):
+    done = run("validate", "--run-date", "2025-03-31", file)
+    assert "gain possible 0,00\u00a0$ · en attente de réponse 98,30\u00a0$" in done.stdout
+    assert json.loads(run("show", "last", "--json").stdout)["gain"] == "0.00"
+
+
 def test_validate_speaks_english_when_asked(run, file):
     done = run("--lang", "en", "validate", "--run-date", "2025-03-31", file)
     assert "Lines in error" in done.stdout
@@ -69,9 +75,9 @@ def test_a_refused_file_returns_3_and_a_sentence_for_each_fault(run, tmp_path):
     assert "Traceback" not in done.output
 
 
-def test_a_file_that_is_not_there_returns_3_and_says_so(run, tmp_path):
+def test_a_file_that_is_not_there_returns_8_and_says_so(run, tmp_path):
     done = run("validate", tmp_path / "nothing.csv")
-    assert done.exit_code == 3
+    assert done.exit_code == 8
     assert "nothing.csv" in done.stderr
 
 
@@ -85,9 +91,11 @@ def test_rejected_lines_return_7_and_can_be_listed(run, tmp_path):
     assert json.loads(listed.stdout)["error_code"] == "DL-DATE-002"
 
 
-def test_a_refused_file_among_others_does_not_stop_them(run, file, tmp_path):
+def test_a_refused_file_among_others_does_not_stop_them_and_the_gravest_code_is_returned(run, file, tmp_path):
     done = run("validate", "--run-date", "2025-03-31", tmp_path / "nothing.csv", file)
-    assert done.exit_code == 3
+    assert done.exit_code == 8
+    (tmp_path / "bad.csv").write_text(HEADER + "\n")
+    assert run("validate", tmp_path / "nothing.csv", tmp_path / "bad.csv").exit_code == 3
     assert "Exécution 1" in done.stdout
 
 
@@ -115,6 +123,29 @@ def test_results_can_be_of_one_rule_or_severity(run, file):
     assert {row["severity"] for row in rows} == {"error"}
     rows = [json.loads(row) for row in run("results", "last", "--rule", "DQ_FUTURE_DATE", "--json").stdout.splitlines()]
     assert [row["row_number"] for row in rows] == [3]
+
+
+@pytest.mark.parametrize(
+    ("lang", "titles", "severity"),
+    [
+        ("fr", ["Constat", "Gravité", "Règle", "Ligne", "Date", "Facture", "Code", "Montant"], "✕\u00a0Erreur"),
+        ("en", ["Result", "Severity", "Rule", "Line", "Date", "Invoice", "Code", "Amount"], "✕\u00a0Error"),
+    ],
+)
+def test_a_table_of_results_is_in_the_language_of_its_reader(run, file, lang, titles, severity):
+    run("validate", "--run-date", "2025-03-31", file)
+    shown = run("--lang", lang, "results", "last", "--severity", "error").stdout
+    assert shown.splitlines()[0].split()[:8] == titles
+    assert severity in shown
+
+
+def test_results_for_a_program_or_a_spreadsheet_and_records_keep_the_names_of_the_columns(run, file, tmp_path):
+    run("validate", "--run-date", "2025-03-31", file)
+    told = json.loads(run("results", "last", "--severity", "error", "--json").stdout.splitlines()[0])
+    assert (told["severity"], told["row_number"]) == ("error", 3)
+    run("results", "last", "--csv", tmp_path / "out.csv")
+    assert "severity;rule_id" in (tmp_path / "out.csv").read_text("utf-8-sig").splitlines()[0]
+    assert "row_number  facture" in run("records", "last").stdout
 
 
 def test_a_table_shows_the_first_rows_and_says_how_many_more_there_are(run, file):
@@ -222,7 +253,7 @@ def test_every_fault_of_a_failed_run_is_shown_with_its_lines(run, wb, tmp_path):
     ],
 )
 def test_what_cannot_be_asked_for_returns_2_and_a_sentence(run, file, wb, monkeypatch, command):
-    monkeypatch.setattr(cli.desk.database, "open_database", lambda *_, **__: wb.database)
+    monkeypatch.setattr("dashlib.database.open_database", lambda *_, **__: wb.database)
     run("validate", "--run-date", "2025-03-31", file)
     done = run(*command)
     assert done.exit_code == 2

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from dashlib import cli, reference
@@ -33,6 +34,34 @@ def test_it_is_warmed_shown_and_cleared(run):
     run("cache", "clear")
     cleared = json.loads(run("cache", "status", "--json").stdout)
     assert {(key["bytes"], key["hits"], key["misses"]) for key in cleared["keys"]} == {(None, 0, 0)}
+
+
+def of_contexts(run):
+    [key] = [key for key in json.loads(run("cache", "status", "--json").stdout)["keys"] if "contexts" in key["key"]]
+    return key["bytes"], key["current"]
+
+
+def test_after_an_import_or_an_edit_nothing_of_the_old_table_is_shown(run, wb, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("context,description\nX1,Un\n", "utf-8")
+    for change in (
+        ("import", "contexts", str(path)),
+        ("set", "contexts", "X2", "description=Deux"),
+        ("remove", "contexts", "X2"),
+    ):
+        run("cache", "warm")
+        assert of_contexts(run)[1] is True
+        assert run("reference", *change).exit_code == 0
+        assert of_contexts(run) == (None, None)
+
+
+def test_what_another_program_has_changed_since_is_told_to_be_out_of_date(run, wb):
+    run("cache", "warm")
+    with wb.database.connect() as connection:
+        connection.execute(sa.text("UPDATE contexts SET description = 'x' WHERE context = 'AR'"))
+    size, current = of_contexts(run)
+    assert (size > 500, current) == (True, False)
+    assert "À jour" in run("cache", "status").stdout
 
 
 def test_status_speaks_both_languages(run):

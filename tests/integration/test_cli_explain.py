@@ -116,7 +116,10 @@ def test_whatif_judges_the_corrections_of_a_file_and_keeps_nothing(run, validate
     assert done.exit_code == 0
     for words in ("1 ligne corrigée · rien n'est enregistré", "−49,15\u00a0$", "disparaîtraient", "DQ_FUTURE_DATE"):
         assert words in done.stdout
+    assert "3 lignes jugées de nouveau" in done.stdout
+    assert "Avant et après : 3 lignes concernées, non toute l'exécution." in done.stdout
     found = json.loads(run("whatif", "last", "--edits", "corrections.csv", "--json").stdout)
+    assert (found["corrected"], found["touched"], found["judged"]) == (1, 3, 3)
     assert found["delta"]["at_risk"] == "-49.15"
     assert run("results", "last", "--json").stdout == before
 
@@ -139,7 +142,7 @@ def test_a_result_set_aside_is_counted_apart_and_does_not_fail_a_run(run, valida
     assert "✕ Lignes en erreur                   0   à risque 0,00\u00a0$" in said
     figures = json.loads(run("show", "last", "--json").stdout)
     assert (figures["error_count"], figures["acknowledged_error_count"]) == (1, 1)
-    assert "accepte" in run("results", "last").stdout
+    assert "accepté" in run("results", "last").stdout
     assert run("unack", named("DQ_FUTURE_DATE")).stdout == "1 constat remis en jeu.\n"
     assert "mis de côté" not in run("show", "last").stdout
 

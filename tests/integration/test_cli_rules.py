@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from dashlib import cli, rulebook
 from dashlib.rules import parse_rules
 from tests.exports import export, line
-from tests.integration.test_preview import ANA, FIRST, LIMIT
+from tests.integration.test_preview import ANA, FIRST, LIMIT, SILENT
 
 pytestmark = pytest.mark.database
 
@@ -97,8 +97,8 @@ def test_a_code_that_cannot_be_checked_is_accepted_and_said(run):
     ("arguments", "code", "said"),
     [
         (("show", "OUR_LIMITS"), 8, "DL-RULE-404"),
-        (("set", "OUR_LIMIT", "max=none", "colour=red", "--note", "x"), 4, "colour: Extra inputs are not permitted"),
-        (("set", "OUR_LIMIT", "unless_contexts=ZZZ1", "--note", "x"), 4, "unknown context ZZZ1"),
+        (("set", "OUR_LIMIT", "max=none", "colour=red", "--note", "x"), 4, "colour : ce champ n'existe pas"),
+        (("set", "OUR_LIMIT", "unless_contexts=ZZZ1", "--note", "x"), 4, "contexte inconnu ZZZ1"),
         (("set", "OUR_LIMIT", "max=2"), 4, "DL-RULE-006"),
         (("set", "OUR_LIMIT", "max=1", "--note", "x"), 4, "DL-RULE-004"),
         (("set", "OUR_LIMIT", "max", "--note", "x"), 2, "DL-RULE-005"),
@@ -122,11 +122,29 @@ def test_a_preview_says_what_would_change_how_much_was_judged_and_how_to_keep_it
         "à risque 98,30 $ 49,15 $ −49,15 $",
         "à rembourser 49,15 $ 0,00 $ −49,15 $",
         "✚ gagnés 0 · − perdus 2 · ● communs 1",
-        "exécution 1, ligne 2 · 2025-03-10 · 15815 · 49,15 $ · 3 visites, 1 au plus",
+        "OUR_LIMIT · exécution 1, ligne 2 · 2025-03-10 · 15815 · 49,15 $ · 3 visites, 1 au plus",
     ):
         assert words in said
     assert "dashlib rules set OUR_LIMIT max=2 --note" in done.stderr
     assert "TEST80010112" not in done.output
+
+
+def test_a_preview_names_the_rules_that_hang_on_the_changed_one_and_counts_them_apart(run, validated, wb):
+    rulebook.save_rules(wb, parse_rules([SILENT]), note="ours")
+    done = run("rules", "preview", "OUR_LIMIT", "--set", "max=3")
+    for words in (
+        "Avec les constats d'une règle qui en dépend : OUR_OTHER",
+        "Règle gagnés perdus communs",
+        "OUR_LIMIT 0 3 0",
+        "OUR_OTHER 1 0 0",
+        "OUR_OTHER · exécution 1, ligne 3",
+    ):
+        assert words in plain(done.stdout)
+    told = json.loads(run("rules", "preview", "OUR_LIMIT", "--set", "max=3", "--json").stdout)
+    assert told["by_rule"] == [
+        {"rule_id": "OUR_LIMIT", "gained": 0, "lost": 3, "common": 0},
+        {"rule_id": "OUR_OTHER", "gained": 1, "lost": 0, "common": 0},
+    ]
 
 
 def test_a_preview_for_another_program_holds_the_same(run, validated):

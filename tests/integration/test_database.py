@@ -452,7 +452,7 @@ def server(short_folder):
     cluster.stop()
     cluster.as_superuser("REVOKE pg_read_all_stats FROM dashlib_owner;\nDROP DATABASE dashlib;\n")
     cluster.as_superuser(
-        "DROP ROLE dashlib_owner;\nDROP ROLE dashlib_app;\n"
+        "DROP ROLE dashlib_owner;\nDROP ROLE dashlib_app;\nDROP ROLE dashlib_reader;\n"
         "CREATE ROLE dashvalidator_user LOGIN CREATEROLE PASSWORD 'pass:wo\\rd';\n"
         "CREATE ROLE plain LOGIN PASSWORD 'plain';\n"
         "CREATE DATABASE dashvalidator OWNER dashvalidator_user;\n"
@@ -489,7 +489,9 @@ def test_a_login_that_may_not_make_roles_is_told_what_to_ask_for(server, tmp_pat
     assert refused.value.facts["sql"].split("; ") == [
         'CREATE ROLE "dashlib_owner"',
         'CREATE ROLE "dashlib_app"',
+        'CREATE ROLE "dashlib_reader"',
         'GRANT "dashlib_owner", "dashlib_app" TO "plain" WITH INHERIT FALSE, SET TRUE',
+        'GRANT "dashlib_reader" TO "dashlib_owner" WITH INHERIT TRUE, SET TRUE',
         'GRANT CREATE ON DATABASE "plain" TO "dashlib_owner"',
         'GRANT USAGE, CREATE ON SCHEMA public TO "dashlib_owner"',
     ]
@@ -499,7 +501,9 @@ def test_a_login_that_may_not_make_roles_is_told_what_to_ask_for(server, tmp_pat
     migrate(database)
     assert opened(database.settings).revision() == revisions()[-1]
     server.stop()
-    server.as_superuser("DROP DATABASE plain;\nDROP ROLE dashlib_owner;\nDROP ROLE dashlib_app;\n")
+    server.as_superuser(
+        "DROP DATABASE plain;\nDROP ROLE dashlib_owner;\nDROP ROLE dashlib_app;\nDROP ROLE dashlib_reader;\n"
+    )
     server.ensure()
 
 

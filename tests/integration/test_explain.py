@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 import sqlalchemy as sa
 
-from dashlib import acknowledgements, engine, reference
+from dashlib import acknowledgements, engine, reference, rulebook
 from dashlib.comparison import STAKES, stakes_of, with_stakes
 from dashlib.database import downgrade, migrate
+from dashlib.edits import edited
 from dashlib.errors import CorrectionsRefused, NotFound, UsageError
 from dashlib.kept import kept_lines
 from dashlib.records import prepare
@@ -20,6 +21,7 @@ from dashlib.schema import (
     ResultAcknowledgement,
     RuleEntry,
     RuleVersion,
+    RunRule,
     ValidationResult,
     ValidationRun,
 )
@@ -236,20 +238,42 @@ def test_without_the_lines_of_one_run_it_is_not_known_which_lines_are_gone(wb, v
     assert found.without_line(found.fixed) is None
 
 
-def test_a_rule_in_another_version_or_out_of_force_is_told_apart(wb, validated):
+def change(wb, name, **fields):
+    before = rulebook.find_rule(wb, name)
+    rulebook.save_rule(wb, before, edited(before, fields), note="essai")
+
+
+def test_a_rule_that_judges_otherwise_or_no_longer_is_told_apart(wb, validated):
     before = validated(*LINES)
-    with wb.database.connect() as connection:
-        rule = connection.scalar(sa.select(RuleVersion.rule).where(RuleVersion.name == "DQ_FUTURE_DATE"))
-        connection.execute(sa.insert(RuleVersion).values(name="DQ_FUTURE_DATE", version=2, rule=rule | {"version": 2}))
-        connection.execute(sa.update(RuleEntry).where(RuleEntry.name == "DQ_FUTURE_DATE").values(version=2))
-        connection.execute(sa.update(RuleEntry).where(RuleEntry.name == "ANNUAL_INTAKE_VISIT").values(enabled=False))
-        connection.commit()
+    change(wb, "DQ_FUTURE_DATE", severity="warning")
+    rulebook.set_enabled(wb, "ANNUAL_INTAKE_VISIT", False)
     found = validated(*LINES, force=True).diff(before)
     assert set(found.rule_changed.select("rule_id", "was").rows()) == {
         ("DQ_FUTURE_DATE", "persisting"),
         ("ANNUAL_INTAKE_VISIT", "fixed"),
     }
     assert found.fixed.is_empty()
+
+
+def test_a_rule_of_another_version_that_judges_alike_is_not_told_apart(wb, validated):
+    before = validated(*LINES)
+    change(wb, "DQ_FUTURE_DATE", severity="warning")
+    rulebook.reset_rule(wb, "DQ_FUTURE_DATE")
+    change(wb, "ANNUAL_INTAKE_VISIT", source="Manuel, 2025")
+    found = validated(*LINES, force=True).diff(before)
+    assert set(found.persisting["rule_id"]) >= {"DQ_FUTURE_DATE", "ANNUAL_INTAKE_VISIT"}
+    assert [found.new.height, found.fixed.height, found.rule_changed.height] == [0, 0, 0]
+
+
+def test_a_version_whose_words_were_not_kept_is_told_apart(wb, validated):
+    before = validated(*LINES)
+    change(wb, "DQ_FUTURE_DATE", source="Manuel, 2025")
+    after = validated(*LINES, force=True)
+    unknown = sa.update(RunRule).where(RunRule.validation_run_id == after.id, RunRule.rule_id == "DQ_FUTURE_DATE")
+    with wb.database.connect() as connection:
+        connection.execute(unknown.values(rule_version=99))
+        connection.commit()
+    assert set(after.diff(before).rule_changed["rule_id"]) == {"DQ_FUTURE_DATE"}
 
 
 def test_runs_of_two_keys_are_not_compared(wb, validated):

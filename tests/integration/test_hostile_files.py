@@ -184,7 +184,7 @@ def test_a_file_is_refused_when_more_than_half_is_rejected_and_a_small_one_when_
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path):
     refused = refusal(tmp_path / "juin.csv")
-    assert (refused.code, refused.exit_code) == ("DL-FILE-002", 3)
+    assert (refused.code, refused.exit_code) == ("DL-FILE-002", 8)
     assert "juin.csv" in str(refused)
 
 

@@ -1,3 +1,4 @@
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -19,9 +20,9 @@ OLD_DAYS = """
     2025-06-03      | M2     | 54321           | 40    | 1              | 20       | 19             | 15.00   | 9
 """
 NEW_DAYS = """
-    date_de_service | doctor | lieu_de_pratique|lines | lines_in_error | invoices | clean_invoices | at_risk | patients
-    2025-06-03      | M1     | 55102           | 90    | 2              | 45       | 43             | 60.00   | 18
-    2025-06-04      | M1     | 55102           | 80    | 0              | 40       | 40             | 0.00    | 16
+    date_de_service | doctor | lieu_de_pratique|lines | lines_in_error | lines_in_info | invoices | clean_invoices | at_risk | patients
+    2025-06-03      | M1     | 55102           | 90    | 2              | 0             | 45       | 43             | 60.00   | 18
+    2025-06-04      | M1     | 55102           | 80    | 0              | 4             | 40       | 40             | 0.00    | 16
 """
 OLD_RULES = """
     date_de_service | doctor | lieu_de_pratique | rule_id | severity | results | lines | amount
@@ -87,7 +88,7 @@ def test_a_day_that_two_runs_hold_counts_once_from_the_newest_completed_run(wb, 
 
 
 def test_a_day_that_a_newer_run_moved_elsewhere_is_gone_from_the_first_place(wb, two_runs):
-    here = Scope(JUNE.since, JUNE.until, place="54321")
+    here = Scope(JUNE.since, JUNE.until, places=("54321",))
     assert counts(metrics.error_days(wb, here), "date_de_service", "lines") == [
         (date(2025, 6, 2), 100),
         (date(2025, 6, 3), 40),
@@ -96,20 +97,21 @@ def test_a_day_that_a_newer_run_moved_elsewhere_is_gone_from_the_first_place(wb,
 
 
 def test_a_doctor_and_a_period_leave_only_their_days(wb, two_runs):
-    scope = Scope(date(2025, 6, 3), date(2025, 6, 3), doctor="M1")
+    scope = Scope(date(2025, 6, 3), date(2025, 6, 3), doctors=("M1",))
     assert counts(metrics.error_days(wb, scope), "lines", "clean_invoices") == [(90, 43)]
     assert counts(metrics.doctor_days(wb, scope), "doctor", "patients", "registered", "walk_in") == [("M1", 18, 10, 8)]
 
 
 def test_a_scope_without_lines_gives_empty_frames_with_the_same_columns(wb, two_runs):
-    nowhere = Scope(JUNE.since, JUNE.until, place="55102", doctor="M2")
+    nowhere = Scope(JUNE.since, JUNE.until, places=("55102",), doctors=("M2",))
     for asked in (metrics.error_days, metrics.doctor_days, metrics.rules_by_stake):
         assert asked(wb, nowhere).is_empty()
         assert asked(wb, nowhere).schema == asked(wb, JUNE).schema
 
 
 def test_rules_stand_errors_first_then_by_the_money_at_stake(wb, two_runs):
-    assert metrics.rules_by_stake(wb, JUNE).rows() == [
+    shown = ("rule_id", "label", "severity", "results", "lines", "amount")
+    assert metrics.rules_by_stake(wb, JUNE).select(shown).rows() == [
         ("FEE", "Frais de bureau", "error", 12, 12, Decimal("360.00")),
         ("VISIT", "Visite périodique", "error", 1, 1, Decimal("15.00")),
         ("TIME", "TIME", "warning", 3, 2, Decimal("9.00")),
@@ -151,7 +153,7 @@ def test_a_first_period_has_none_before(wb, two_runs):
 
 
 def test_the_patients_of_a_place_are_counted_there_and_not_over_all_places(wb, two_runs):
-    there = Scope(JUNE.since, JUNE.until, place="55102")
+    there = Scope(JUNE.since, JUNE.until, places=("55102",))
     assert counts(metrics.doctor_days(wb, there), "date_de_service", "patients") == [
         (date(2025, 6, 3), 18),
         (date(2025, 6, 4), 16),
@@ -164,6 +166,42 @@ def test_a_run_shows_its_own_days_and_rules_whatever_came_after(wb, two_runs):
     assert counts(metrics.patient_days(wb, old), "doctor", "patients") == [("M1", 20), ("M1", 20), ("M2", 9)]
     summary = metrics.run_summary(wb, old)
     assert (summary["status"], summary["first"], summary["last"]) == ("completed", date(2025, 6, 2), date(2025, 6, 3))
+
+
+AWAITING_RULES = """
+    date_de_service | doctor | lieu_de_pratique | rule_id | severity | category    | results | lines | amount
+    2025-06-02      | M1     | 54321            | FEE     | error    | office_fee  | 1       | 1     | 300.00
+    2025-06-02      | M1     | 54321            | LATER   | info     | awaiting    | 2       | 2     | 500.00
+    2025-06-03      | M1     | 54321            | LATER   | info     | awaiting    | 1       | 1     | 50.50
+    2025-06-03      | M1     | 54321            | VISIT   | error    | annual      | 9       | 9     | 20.00
+"""
+
+
+@pytest.fixture
+def reported(wb):
+    with wb.database.connect() as connection:
+        seed.labels(connection, FEE="Frais de bureau", VISIT="Visite périodique", LATER="Ligne impayée")
+        run = seed.run(connection, wb.viewer.id, record_count=10, run_date=date(2025, 7, 2))
+        seed.rules(connection, run, AWAITING_RULES)
+    return Report(wb, str(run))
+
+
+def test_a_report_treats_first_what_the_dashboard_treats_first(wb, reported):
+    first = reported.rules.index("À traiter en premier")
+    assert re.findall("Frais de bureau|Visite périodique|Ligne impayée", reported.rules[first:]) == [
+        "Frais de bureau",
+        "Visite périodique",
+        "Ligne impayée",
+    ]
+    everything = metrics.most_common_rules(wb, reported.run_id)
+    assert everything["rule_id"].to_list() == ["VISIT", "LATER", "FEE"]
+    assert metrics.first_to_treat(everything)["rule_id"].to_list() == ["FEE", "VISIT", "LATER"]
+
+
+def test_a_report_says_as_of_which_day_and_what_only_awaits_an_answer(reported):
+    said = reported.summary.replace("\u202f", " ").replace("\u00a0", " ")
+    assert "au 2 juillet 2025" in said
+    assert "550,50 $ attendent une réponse" in said
 
 
 def test_a_run_that_is_not_there_has_no_summary(wb):

@@ -89,6 +89,11 @@ def test_results_are_gained_lost_and_common_with_those_of_rules_that_hang_on_the
     assert silenced.counts() == {"gained": 1, "lost": 3, "common": 0}
 
 
+def test_results_are_counted_for_each_rule_the_changed_one_first(wb, first):
+    assert shown(wb, {"max": 3}).by_rule().rows() == [("OUR_LIMIT", 0, 3, 0), ("OUR_OTHER", 1, 0, 0)]
+    assert shown(wb, {"max": 2}).by_rule().rows() == [("OUR_LIMIT", 0, 2, 1)]
+
+
 def test_money_is_told_before_and_after_and_a_paid_line_is_to_repay(wb, first):
     money = shown(wb, {"max": 2}).figures.select("moment", "results", "error", "at_risk", "to_repay", "gain").rows()
     none = Decimal("0.00")
@@ -152,7 +157,7 @@ def test_a_disabled_rule_can_be_tried_as_if_it_judged(wb, first):
 
 
 def test_what_nobody_knows_is_refused_before_anything_is_judged(wb):
-    with pytest.raises(RuleError, match="unknown context ZZZ1"):
+    with pytest.raises(RuleError, match="contexte inconnu ZZZ1"):
         shown(wb, {"unless_contexts": "ZZZ1"})
 
 

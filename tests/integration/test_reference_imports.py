@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from dashlib import catalogue, cli, importing, reference
-from dashlib.catalogue import export_rows, remove_row, search, set_row, status
+from dashlib.catalogue import export_rows, search, status
+from dashlib.entering import remove_row, set_row
 from dashlib.errors import AccessDenied, NotFound, RuleError, UsageError
 from dashlib.importing import import_reference, plan_import
 from dashlib.rules.base import CodeGroups
@@ -166,7 +167,7 @@ def test_a_code_entered_by_hand_is_kept_by_later_imports(imported, file):
     set_row(imported, "codes", "15819", {"place": "cabinet", "tariff_value": "99,00"})
     plan = import_reference(imported, "manual", file(MANUAL))
     assert plan.is_empty
-    assert plan.suspects.select("code", "place", "reason").rows() == [("15819", "Cabinet", "yours")]
+    assert plan.passed.select("code", "place", "reason").rows() == [("15819", "Cabinet", "yours")]
 
 
 def test_a_list_of_establishments_replaces_the_one_before_and_brings_back_what_was_removed(wb, file):
@@ -225,25 +226,6 @@ def test_search_asks_the_index(imported):
     assert any("idx_codes_description_gin" in line for line in plan)
 
 
-def test_setting_a_field_changes_the_row_or_adds_it(wb):
-    assert set_row(wb, "codes", "17238", {"description": "Entente", "tariff_value": "29,90"}) == "added"
-    assert set_row(wb, "codes", "17238", {"tariff_value": "30.10"}) == "changed"
-    assert tariffs(wb, "17238") == [("all", Decimal("30.10"), None, None)]
-    assert set_row(wb, "establishments", "888", {"name": "Hôpital", "gmf": "true"}) == "added"
-    assert set_row(wb, "establishments", "888", {"city": "Québec"}) == "changed"
-    assert export_rows(wb, "establishments").row(0) == ("00888", "Hôpital", "Québec", None, '{"gmf": true}')
-    assert set_row(wb, "holidays", "2025-11-11", {"name": "Souvenir", "applies_to": "888"}) == "added"
-
-
-def test_a_new_amount_from_a_day_closes_the_one_before(wb):
-    set_row(wb, "codes", "17238", {"description": "Entente", "tariff_value": "29.90"})
-    set_row(wb, "codes", "17238", {"tariff_value": "30.10", "valid_from": "2026-04-01"})
-    assert tariffs(wb, "17238") == [
-        ("all", Decimal("29.90"), None, date(2026, 3, 31)),
-        ("all", Decimal("30.10"), date(2026, 4, 1), None),
-    ]
-
-
 def test_an_edit_that_cannot_be_is_refused(imported):
     for fields, code in (
         ({"tariff_value": "1.00"}, "DL-REF-053"),
@@ -262,7 +244,7 @@ def test_a_row_removed_is_out_of_force_and_can_come_back(wb):
     assert "G160" not in set(export_rows(wb, "contexts")["context"])
     with pytest.raises(NotFound, match="DL-REF-054"):
         remove_row(wb, "contexts", "G160")
-    assert set_row(wb, "contexts", "G160", {"description": "Sans rendez-vous"}) == "added"
+    assert set_row(wb, "contexts", "G160", {"description": "Sans rendez-vous"}).outcome == "added"
     assert remove_row(wb, "holidays", "2025-12-25") == 1
 
 
@@ -344,29 +326,3 @@ def test_the_journal_names_no_field_that_somebody_made_up(imported):
     with imported.database.connect() as connection:
         details = connection.scalars(sa.select(AuditEvent.details).order_by(AuditEvent.id)).all()
     assert details[-1]["fields"] == ["custom_fields", "description"]
-
-
-SCRAPED = """billing_code,place,tariff_value,description,source_file,top_level,level1_group,leaf,anchor_id
-15819,cabinet,90,Titre,manuel.html,B - X,,Titre,1
-15819,all,33.35,Titre,manuel.html,B - X,,Titre,2
-91001,all,12.5,Titre,manuel.html,B - X,,Titre,3
-"""
-
-
-def test_the_scraped_table_is_not_trusted_where_the_manual_says_otherwise(imported, file):
-    plan = import_reference(imported, "codes", file(SCRAPED, "codes.csv"))
-    assert plan.suspects.select("line", "reason").rows() == [(3, "manual")]
-    scraped = export_rows(imported, "codes").filter(source="Table extraite du manuel")
-    assert scraped.select("code", "tariff_value", "trusted").rows() == [
-        ("15819", Decimal("90.00"), True),
-        ("15819", Decimal("33.35"), False),
-        ("91001", Decimal("12.50"), True),
-    ]
-
-
-def test_the_manual_replaces_the_scraped_table_where_it_has_its_codes(wb, file):
-    import_reference(wb, "codes", file(SCRAPED, "codes.csv"))
-    assert state(wb)[2] is False
-    import_reference(wb, "manual", file(MANUAL))
-    assert export_rows(wb, "codes").filter(source="Table extraite du manuel")["code"].to_list() == ["91001"]
-    assert state(wb)[2] is True

@@ -144,9 +144,9 @@ def test_contexts_and_rules_that_nobody_knows_are_refused_with_all_their_fields(
         rulebook.save_rules(wb, parse_rules([unknown]), note="import")
     assert refused.value.exit_code == 4
     for fault in (
-        "OUR_LIMIT, unless_contexts: unknown context ZZZ1",
-        "OUR_LIMIT, where.contexts_any: unknown context ZZZ2",
-        "OUR_LIMIT, unless_rules: unknown rule NO_SUCH_RULE",
+        "OUR_LIMIT, unless_contexts\u00a0: contexte inconnu ZZZ1",
+        "OUR_LIMIT, where.contexts_any\u00a0: contexte inconnu ZZZ2",
+        "OUR_LIMIT, unless_rules\u00a0: règle inconnue NO_SUCH_RULE",
     ):
         assert fault in str(refused.value)
     assert ask(wb, sa.select(RuleEntry.name).where(RuleEntry.name == "OUR_LIMIT")) == []
@@ -164,7 +164,7 @@ def test_a_code_that_the_published_table_lacks_is_refused(wb):
         )
         connection.commit()
     unheard = OWN | {"condition": OWN["condition"] | {"codes": ["15815", "98765"]}}
-    with pytest.raises(RuleError, match=r"OUR_LIMIT, codes: unknown code 98765"):
+    with pytest.raises(RuleError, match="OUR_LIMIT, codes\u00a0: code inconnu 98765"):
         rulebook.save_rules(wb, parse_rules([unheard]), note="import")
 
 
@@ -231,11 +231,11 @@ def test_an_older_starter_is_replaced_unless_somebody_touched_it(wb):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"message": {"fr": "pour TEST00000000"}}, "message.fr: holds a health insurance number"),
-        ({"name": "TEST00000000"}, "name: holds a health insurance number"),
-        ({"label": {"fr": "a\0b"}}, "label.fr: holds a character that cannot be kept"),
-        ({"source": "a\ud800b"}, "source: holds a character that cannot be kept"),
-        ({"name": "A" * 201}, "name: longer than 200 characters"),
+        ({"message": {"fr": "pour TEST00000000"}}, "message.fr\u00a0: contient un numéro d'assurance maladie"),
+        ({"name": "TEST00000000"}, "name\u00a0: contient un numéro d'assurance maladie"),
+        ({"label": {"fr": "a\0b"}}, "label.fr\u00a0: contient un caractère"),
+        ({"source": "a\ud800b"}, "source\u00a0: contient un caractère"),
+        ({"name": "A" * 201}, "name\u00a0: plus de 200 caractères"),
     ],
 )
 def test_a_rule_whose_words_may_not_be_kept_is_refused(wb, changes, said):

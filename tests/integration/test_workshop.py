@@ -60,7 +60,7 @@ def test_the_undo_button_puts_the_form_back(bench):
 def test_what_is_refused_is_said_in_place_and_the_form_stays(bench):
     bench.fields["max"].value = "none"
     bench.buttons["preview"].click()
-    assert "max: Input should be a valid integer" in bench.said.value
+    assert "max\u00a0: doit être un nombre entier" in bench.said.value
     assert bench.fields["max"].value == "none"
     bench.fields["max"].value = "2"
     bench.buttons["save"].click()

@@ -44,10 +44,16 @@ def worths(c: Any, line: Line, table: Sequence[dict[str, Any]], *, starter: bool
         some = rows(line["code"], table, trusted_only=only, plausible=c.reference.plausible_only)
         cents = candidates(some, line, place_aware=c.place_aware)
     if c.per_minutes and line["code"] in FURTHER:
-        cents = [each * max(1, (minutes(line) or 0) // c.per_minutes) for each in cents]
+        periods = further_periods(minutes(line) or 0, c.per_minutes)
+        cents = [each * max(1, periods) for each in cents]
     if c.units_aware and (line["unites"] or 0) > 0:
         cents += [int((each * Decimal(repr(line["unites"]))).quantize(Decimal(1), ROUND_HALF_UP)) for each in cents]
     return cents
+
+
+def further_periods(lasted: int, of: int) -> int:
+    full, rest = divmod(lasted, of)
+    return full + 1 if rest * 2 > of else full
 
 
 def rows(

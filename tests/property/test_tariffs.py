@@ -19,7 +19,7 @@ exported = st.builds(
             "code": usually("15804", "8859", "08859", None),
             "montant_preliminaire": billed,
             "montant_paye": billed,
-            "fin": st.sampled_from((None, "00:00", "09:00", "09:30", "10:02", "24:00")),
+            "fin": st.sampled_from((None, "00:00", "09:00", "09:07", "09:08", "09:30", "10:02", "24:00")),
             "unites": st.sampled_from((None, "0", "2", "0.5", "-1")),
         }
     ),
@@ -33,7 +33,7 @@ conditions = st.fixed_dictionaries(
         "amount_field": st.sampled_from(("montant_preliminaire", "montant_paye")),
         "place_aware": st.booleans(),
         "units_aware": st.just(True),
-        "per_minutes": st.just(15),
+        "per_minutes": st.sampled_from((15, 14)),
         "fixed": st.just({"15804": 36.95}),
         "tolerance": st.sampled_from((0, 0.01, 0.02)),
         "multipliers": st.sampled_from(([1], [1, 1.13], [0.5, 2])),

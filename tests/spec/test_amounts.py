@@ -303,7 +303,7 @@ def test_a_limit_reads_back_as_a_number():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"codes": []}, "codes: a limit names codes or code_groups"),
+        ({"codes": []}, "codes: one of codes, code_groups is needed"),
         ({"measure": "euros"}, "measure"),
         ({"max": 0}, "max"),
         ({"max": "much"}, "max"),

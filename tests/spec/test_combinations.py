@@ -317,7 +317,7 @@ def test_a_rule_written_out_is_read_back():
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        ({"codes": []}, "codes: a prohibition names codes or code_groups"),
+        ({"codes": []}, "codes: one of codes, code_groups is needed"),
         ({"with_codes": []}, "with_codes: needed, unless same_code is true"),
         ({"scope": "patient_doctor_rolling_days"}, "days: needed by patient_doctor_rolling_days"),
         ({"days": 3}, "days: only for patient_doctor_rolling_days"),

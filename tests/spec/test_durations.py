@@ -155,11 +155,11 @@ def test_filters_choose_the_lines_judged():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"codes": []}, "codes: a duration names codes or code_groups"),
-        ({"min_minutes": None}, "min_minutes: it, max_minutes or block_minutes is needed"),
+        ({"codes": []}, "codes: one of codes, code_groups is needed"),
+        ({"min_minutes": None}, "min_minutes: one of min_minutes, max_minutes, block_minutes is needed"),
         ({"min_minutes": 0}, "min_minutes"),
-        ({"max_minutes": 24}, "max_minutes: less than the least"),
-        ({"max_minutes": 29, "block_minutes": 30}, "max_minutes: less than the least"),
+        ({"max_minutes": 24}, "max_minutes: less than min_minutes, block_minutes"),
+        ({"max_minutes": 29, "block_minutes": 30}, "max_minutes: less than min_minutes, block_minutes"),
         ({"aggregate": "week"}, "aggregate"),
         ({"minutes_source": ["times"]}, "minutes_source: Extra inputs are not permitted"),
     ],

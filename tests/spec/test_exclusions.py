@@ -199,10 +199,10 @@ def test_the_codes_of_many_services_are_cut_short():
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"codes": []}, "codes: either codes and code_groups, or groups are needed"),
-        ({"groups": [["15801"], ["15804"]]}, "codes: either codes and code_groups, or groups are needed"),
+        ({"codes": []}, "codes: either codes, code_groups or groups is needed"),
+        ({"groups": [["15801"], ["15804"]]}, "codes: either codes, code_groups or groups is needed"),
         ({"codes": [], "groups": [["15801"], []]}, "groups: an empty one"),
-        ({"codes": [], "groups": [["15801"], ["*"]]}, "groups: * is no group"),
+        ({"codes": [], "groups": [["15801"], ["*"]]}, "groups: * is not possible here"),
         ({"codes": [], "groups": [["8857"], ["08857"]]}, "groups: a code stands in two of them"),
         ({"max_distinct": 2}, "max_distinct: as many as there are services"),
         ({"codes": ["8857", "08857"]}, "max_distinct: as many as there are services"),

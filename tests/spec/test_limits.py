@@ -379,7 +379,7 @@ def test_the_order_of_the_file_decides_between_equal_lines():
         ({"count": "units", "keep": "first_paid"}, "count: must be lines with keep first_paid"),
         ({"period": "rolling_days", "days": 5, "keep": "first_paid"}, "period: must be fixed with keep first_paid"),
         ({"anchor_codes": ["15801"]}, "anchor_codes: must be among codes"),
-        ({"codes": []}, "codes: a limit names codes or code_groups"),
+        ({"codes": []}, "codes: one of codes, code_groups is needed"),
         ({"maximum": 1}, "maximum"),
     ],
 )

@@ -5,6 +5,7 @@ from dashlib.engine import find_results
 from dashlib.errors import RuleError
 from dashlib.messages import messages, with_facts
 from dashlib.records import prepare
+from dashlib.rollups import totals
 from dashlib.rules import shipped_rules
 from dashlib.rules.base import Reference
 from dashlib.starter import starter_reference
@@ -295,6 +296,13 @@ def test_unpaid_lines_are_summed_by_code_and_doctor_on_the_oldest():
     ]
 
 
+def test_lines_that_still_await_an_answer_are_no_missed_opportunity():
+    lines = "code | doctor | date_de_service | montant_preliminaire\n 15804 | D1 | 2025-06-29 | 10.00"
+    found = results(SHIPPED["OPP_UNPAID_RESUBMIT"], lines, STARTER)
+    assert found.select("severity", "category").rows() == [("info", "awaiting")]
+    assert totals(prepare(records(lines)), found)["gain"] == 0
+
+
 def test_a_context_is_suggested_once_a_day_on_the_first_line_reported_if_the_rule_runs():
     suggest = SHIPPED["OPP_IC_EXEMPT_CONTEXT"]
     lines = "code | debut | fin\n 08857 | 14:00 | 15:00\n 08857 | 10:00 | 11:00\n 08857 | 08:00 | 10:30"
@@ -392,13 +400,13 @@ def test_each_strategy_reads_back_as_it_was_written(strategy):
         ("office_fee_missed", {"thresholds": {"*": {"walkIn": 1}}}, "a code is named here, * is not possible"),
         ("unpaid_within_deadline", {"days": 10**9}, "days: Input should be less than or equal to 36600"),
         ("age_upcode", {"codes": ["15804"]}, "codes: not a parameter of this strategy"),
-        ("annual_all_unpaid", {"codes": []}, "codes: codes or code_groups are needed"),
+        ("annual_all_unpaid", {"codes": []}, "codes: one of codes, code_groups is needed"),
         ("annual_all_unpaid", {"period": "rolling_days"}, "condition.opportunity.annual_all_unpaid.period"),
         ("duration_upgrade", {"addon_min_last": 16}, "addon_min_last: more than addon_minutes"),
         ("duration_upgrade", {"min_minutes": 29}, "min_minutes: less than base_minutes"),
         ("duration_upgrade", {"min_gain": 0}, "condition.opportunity.duration_upgrade.min_gain"),
         ("missing_annual_code", {"codes": ["08875"]}, "code: either code or codes is needed"),
-        ("missing_annual_code", {"trigger_codes": []}, "trigger_codes: trigger_codes or code_groups are needed"),
+        ("missing_annual_code", {"trigger_codes": []}, "trigger_codes: one of trigger_codes, code_groups is needed"),
         ("missing_companion", {"companions": {}}, "condition.opportunity.missing_companion.companions"),
         ("office_fee_missed", {"amounts": {"19929": 64.8}}, "amounts: 19928 needs one"),
         ("office_fee_missed", {"max": 64.8}, "condition.opportunity.office_fee_missed.max"),

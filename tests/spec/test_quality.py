@@ -146,8 +146,8 @@ def test_a_reference_rule_looks_only_at_its_lines():
 @pytest.mark.parametrize(
     ("parameters", "reason"),
     [
-        ({"field": "code"}, "table: either a table or a pattern is needed"),
-        ({"field": "code", "table": "codes", "pattern": "x"}, "table: either a table or a pattern is needed"),
+        ({"field": "code"}, "table: either table or pattern is needed"),
+        ({"field": "code", "table": "codes", "pattern": "x"}, "table: either table or pattern is needed"),
         ({"field": "lieu_de_pratique", "table": "codes"}, "field: the table codes knows code"),
         (
             {"field": "code", "table": "codes", "match": "code_or_alias"},
@@ -615,11 +615,11 @@ def test_a_shipped_rule_written_out_is_read_back(name):
         ({"check": "nam_format", "days": 3}, "days: not a parameter of nam_format"),
         ({"check": "zero_preliminary", "allow_masked": True}, "allow_masked: not a parameter of zero_preliminary"),
         ({"check": "overlap", "keys": ["role"]}, "keys: not a parameter of overlap"),
-        ({"check": "duplicate_line", "keys": ["date_service"]}, "keys: no such column: date_service"),
-        ({"check": "duplicate_line", "keys": ["lieu_pratique"]}, "keys: no such column: lieu_pratique"),
-        ({"check": "duplicate_line", "keys": ["secteur"]}, "keys: no such column: secteur"),
-        ({"check": "duplicate_line", "keys": ["contextes"]}, "keys: no such column: contextes"),
-        ({"check": "duplicate_line", "keys": ["invoice"]}, "keys: no such column: invoice"),
+        ({"check": "duplicate_line", "keys": ["date_service"]}, "keys: no such column"),
+        ({"check": "duplicate_line", "keys": ["lieu_pratique"]}, "keys: no such column"),
+        ({"check": "duplicate_line", "keys": ["secteur"]}, "keys: no such column"),
+        ({"check": "duplicate_line", "keys": ["contextes"]}, "keys: no such column"),
+        ({"check": "duplicate_line", "keys": ["invoice"]}, "keys: no such column"),
         ({"check": "duplicate_line", "keys": []}, "keys"),
         ({"check": "diagnosis_format", "pattern": "["}, "pattern: not a regular expression"),
         ({"check": "late_billing", "days": 90, "reference_date": "today"}, "reference_date"),

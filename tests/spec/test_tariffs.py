@@ -138,17 +138,20 @@ def test_units_multiply_a_tariff_only_for_rules_that_ask():
     assert found.filter(rule_id="PLAIN")["row_number"].to_list() == [1, 3, 4]
 
 
-def test_further_periods_are_worth_their_number_of_full_ones_and_one_at_least():
+def test_further_periods_are_worth_their_number_the_last_from_8_minutes_of_15_and_one_at_least():
     lines = """
         code  | debut | fin   | montant_preliminaire
         08859 | 09:00 | 09:31 | 59.70
         08859 | 09:00 | 09:31 | 29.85
-        08859 | 09:00 | 09:08 | 29.85
+        08859 | 09:00 | 09:37 | 89.55
+        08859 | 09:00 | 09:38 | 89.55
+        08859 | 09:00 | 09:38 | 59.70
+        08859 | 09:00 | 09:07 | 29.85
         08859 | -     | -     | 29.85
         08857 | 09:00 | 10:00 | 59.70
     """
     periods = rule({"type": "tariff_check", "codes": ["08857", "08859"], "per_minutes": 15})
-    assert said(periods, lines) == [(2, "29.85", 5970)]
+    assert said(periods, lines) == [(2, "29.85", 5970), (3, "89.55", 5970), (5, "59.70", 8955)]
 
 
 def test_a_paid_amount_is_compared_with_what_was_billed_and_only_too_little_is_told():
@@ -166,14 +169,14 @@ def test_a_paid_amount_is_compared_with_what_was_billed_and_only_too_little_is_t
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"codes": []}, "codes: a tariff check names codes or code_groups"),
+        ({"codes": []}, "codes: one of codes, code_groups is needed"),
         ({"fixed": {"15803": 1}}, "fixed: must be among codes"),
         ({"fixed": {"15804": 0}}, "condition.tariff_check.fixed.15804"),
         ({"multipliers": []}, "condition.tariff_check.multipliers"),
         ({"multipliers": [-1]}, "condition.tariff_check.multipliers.0"),
         ({"tolerance": -0.01}, "condition.tariff_check.tolerance"),
         ({"reference": {"sources": ["hearsay"]}}, "condition.tariff_check.reference.sources.0"),
-        ({"compare_to": "montant_preliminaire"}, "amount_field: must be montant_paye beside compare_to"),
+        ({"compare_to": "montant_preliminaire"}, "amount_field: must be montant_paye with compare_to"),
         (
             {"compare_to": "montant_preliminaire", "amount_field": "montant_paye", "multipliers": [2]},
             "multipliers: only with compare_to reference",

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from dashlib import charts, markup, texts
+from dashlib.charts import trends
 from dashlib.figures import ErrorFacts, Figures
 from tests.tables import cells
 
@@ -100,7 +101,7 @@ def test_each_day_of_the_trend_stands_on_its_own_date_across_the_change_of_clock
 
 
 def test_the_mean_of_the_trend_weighs_days_by_their_lines():
-    rates = charts._rates(frame(DAYS))
+    rates = trends._rates(frame(DAYS))
     assert rates["mean"].round(4).to_list() == [0.04, 0.0588, 0.0297, 0.0265]
 
 
@@ -146,17 +147,6 @@ def test_no_french_chart_holds_an_english_number(severity):
     svg = drawn(charts.error_trend(frame(DAYS), "fr", severity=severity, width=600))
     said = [*words(svg), *(node.get("aria-label") or "" for node in ElementTree.fromstring(svg).iter())]
     assert not [word for word in said if re.search(r"\d\.\d+\s?%|\d\$", word)]
-
-
-def luminance(colour):
-    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-@pytest.mark.parametrize("colour", [*charts.INK.values(), charts.TEXT, charts.MUTED])
-def test_every_ink_is_readable_on_white(colour):
-    assert 1.05 / (luminance(colour) + 0.05) >= 4.5
 
 
 def test_the_tiles_of_a_page_say_value_direction_and_whether_that_is_good():

@@ -21,7 +21,7 @@ LINES = """
 def results(table: str) -> pl.DataFrame:
     rows = [{name: None if cell == "-" else cell for name, cell in row.items()} for row in cells(table)]
     amounts = [pl.col(name).cast(pl.Decimal(38, 2)) for name in (*STAKES, "amount") if name in rows[0]]
-    numbers = [pl.col(name).cast(pl.Int64) for name in ("row_number", "rule_version") if name in rows[0]]
+    numbers = [pl.col(name).cast(pl.Int64) for name in ("row_number",) if name in rows[0]]
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(*amounts, *numbers)
 
 
@@ -30,20 +30,20 @@ def compared(table: str) -> pl.DataFrame:
 
 
 BEFORE = compared("""
-    fingerprint | rule_id | rule_version | row_number | at_risk
-    A           | KEPT    | 1            | 1          | 10
-    B           | KEPT    | 1            | 2          | 20
-    C           | MOVED   | 1            | 3          | 30
-    D           | MOVED   | 1            | 4          | 40
-    E           | OFF     | 1            | 5          | 50
+    fingerprint | rule_id | row_number | at_risk
+    A           | KEPT    | 1          | 10
+    B           | KEPT    | 2          | 20
+    C           | MOVED   | 3          | 30
+    D           | MOVED   | 4          | 40
+    E           | OFF     | 5          | 50
 """)
 AFTER = compared("""
-    fingerprint | rule_id | rule_version | row_number | at_risk
-    A           | KEPT    | 1            | 1          | 11
-    F           | KEPT    | 1            | 2          | 60
-    G           | KEPT    | 1            | 2          | 60
-    C           | MOVED   | 2            | 3          | 30
-    H           | MOVED   | 2            | 7          | 70
+    fingerprint | rule_id | row_number | at_risk
+    A           | KEPT    | 1          | 11
+    F           | KEPT    | 2          | 60
+    G           | KEPT    | 2          | 60
+    C           | MOVED   | 3          | 30
+    H           | MOVED   | 7          | 70
 """)
 
 
@@ -93,7 +93,7 @@ def test_money_that_one_result_does_not_tell_is_not_known():
 
 
 def test_results_are_new_fixed_or_persisting_unless_their_rule_changed():
-    found = compare(BEFORE, AFTER, changed={"OFF"})
+    found = compare(BEFORE, AFTER, changed={"OFF", "MOVED"})
     assert found.new["fingerprint"].to_list() == ["F", "G"]
     assert found.fixed["fingerprint"].to_list() == ["B"]
     assert found.persisting.select("fingerprint", "at_risk").rows() == [("A", Decimal(11))]
@@ -106,7 +106,7 @@ def test_results_are_new_fixed_or_persisting_unless_their_rule_changed():
 
 
 def test_each_kind_has_its_own_sums_and_those_of_changed_rules_are_of_what_is_still_there():
-    found = compare(BEFORE, AFTER, changed={"OFF"})
+    found = compare(BEFORE, AFTER, changed={"OFF", "MOVED"})
     assert found.totals.select("status", "results", "at_risk").rows() == [
         ("new", 2, Decimal(60)),
         ("fixed", 1, Decimal(20)),

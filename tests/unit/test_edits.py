@@ -68,28 +68,28 @@ def test_all_faults_of_all_changes_are_told_at_once_and_no_value_is_quoted():
     assert refused.value.code == "DL-RULE-001"
     said = str(refused.value)
     for part in (
-        "RULE, version: cannot be changed",
-        "condition.frequency_limit.max: Input should be a valid integer",
-        "condition.frequency_limit.colour: Extra inputs are not permitted",
-        "condition.frequency_limit.codes.0: a code is up to 5 digits, or *",
-        "severity: Input should be 'error', 'warning' or 'info'",
+        "RULE, version\u00a0: ne peut pas être changé",
+        "condition.frequency_limit.max\u00a0: doit être un nombre entier",
+        "condition.frequency_limit.colour\u00a0: ce champ n'existe pas",
+        "condition.frequency_limit.codes.0\u00a0: un code a au plus 5 chiffres, ou est *",
+        "severity\u00a0: doit être un de error, warning, info",
     ):
         assert part in said
     assert "TEST00000000" not in said
 
 
 def test_a_placeholder_that_the_type_does_not_know_is_refused():
-    with pytest.raises(RuleError, match=r"message: unknown word \{patient\}"):
+    with pytest.raises(RuleError, match=r"message\u00a0: mot inconnu \{patient\}"):
         edited(VISIT, {"message.fr": "{patient} {count}"})
 
 
 def test_a_field_that_is_none_is_refused_also_where_it_is_emptied():
-    with pytest.raises(RuleError, match=r"maxx: no such field"):
+    with pytest.raises(RuleError, match="maxx\u00a0: aucun champ de ce nom"):
         edited(VISIT, {"maxx": "null", "severity": "info"})
 
 
 def test_a_path_that_leads_nowhere_is_refused():
-    with pytest.raises(RuleError, match=r"severity.x: no such field"):
+    with pytest.raises(RuleError, match=r"severity\.x\u00a0: aucun champ de ce nom"):
         edited(VISIT, {"severity.x": "1"})
 
 

@@ -1,0 +1,53 @@
+"""Charts: a frame of aggregates in, an Altair chart out, in one look and in the reader's language. Pure.
+
+Nothing here is drawn by line of an export, and no chart takes more than MOST_ROWS rows.
+"""
+
+from dashlib.charts.grids import CALENDAR_DAYS, calendar, doctor_weeks, rule_grid
+from dashlib.charts.look import (
+    INK,
+    MOST_ROWS,
+    PICK,
+    SEVERITY_TONE,
+    THEME,
+    Tone,
+    embed_options,
+    palette,
+    svg,
+)
+from dashlib.charts.patients import KIND_FILL, patient_days, patients_by_day
+from dashlib.charts.rules import common_rules, pareto
+from dashlib.charts.shares import FATE_GLYPH, FATE_TONE, full_weeks, run_change, severity_weeks, weekday_strip
+from dashlib.charts.trends import FEW_LINES, TARGET, error_trend, is_by_week, sparkline
+
+__all__ = [
+    "CALENDAR_DAYS",
+    "FATE_GLYPH",
+    "FATE_TONE",
+    "FEW_LINES",
+    "INK",
+    "KIND_FILL",
+    "MOST_ROWS",
+    "PICK",
+    "SEVERITY_TONE",
+    "TARGET",
+    "THEME",
+    "Tone",
+    "calendar",
+    "common_rules",
+    "doctor_weeks",
+    "embed_options",
+    "error_trend",
+    "full_weeks",
+    "is_by_week",
+    "palette",
+    "pareto",
+    "patient_days",
+    "patients_by_day",
+    "rule_grid",
+    "run_change",
+    "severity_weeks",
+    "sparkline",
+    "svg",
+    "weekday_strip",
+]

@@ -1,0 +1,143 @@
+"""One look for all charts: colours by their role, type, axes, locale; and the frame that every chart stands in.
+
+Colours are the variables of the page's own theme, so that a chart follows it into the dark; on paper they are written
+out.
+"""
+
+import functools
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from dashlib import texts
+
+# jsonschema builds a grammar of web addresses at import, a second of CPU in every kernel, which charts never ask for.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+import altair as alt  # noqa: E402
+
+Tone = Literal["error", "warning", "opportunity", "info", "neutral"]
+type Width = int | Literal["container"]
+"""Pixels, or as wide as the card that holds the chart."""
+
+THEME = Path(__file__).parent.parent / "assets" / "jupyter" / "voila" / "templates" / "dashlib" / "static" / "theme.css"
+
+INK: dict[Tone, str] = {tone: f"var(--{tone})" for tone in ("error", "warning", "opportunity", "info", "neutral")}
+FILL: dict[Tone, str] = {tone: f"var(--{tone}-fill)" for tone in INK}
+"""Large areas, paler than marks and text."""
+TEXT, MUTED, LINE, GRID, CARD = "var(--ink)", "var(--muted)", "var(--rule)", "var(--grid)", "var(--card)"
+STEPS = tuple(f"var(--step-{n})" for n in range(1, 6))
+"""Rates, from none to many."""
+
+SEVERITY_TONE: dict[str, Tone] = {"error": "error", "warning": "warning", "info": "opportunity"}
+FONT = "Source Sans 3, Segoe UI, system-ui, DejaVu Sans, sans-serif"
+
+MOST_ROWS = 2_000
+DAY_OF = {"fr": "%-d %b", "en": "%b %-d"}
+LONG_DAY_OF = {"fr": "%-d %B %Y", "en": "%B %-d, %Y"}
+PICK = "pick"
+"""The name of what a reader picks in a chart: a mark, or a range of days."""
+
+
+def embed_options(lang: str) -> dict[str, Any]:
+    """How a browser draws our charts: as SVG, which screen readers read, and with our own numbers and months."""
+    return {
+        "renderer": "svg",
+        "actions": False,
+        "formatLocale": texts.vega_numbers(lang),
+        "timeFormatLocale": texts.vega_dates(lang),
+    }
+
+
+def svg(chart: alt.TopLevelMixin, lang: str) -> str:
+    """The chart as SVG text for paper, drawn here: it loads nothing when it is shown."""
+    import vl_convert
+
+    drawn = vl_convert.vegalite_to_svg(
+        chart.to_dict(),
+        format_locale=texts.vega_numbers(lang),
+        time_format_locale=texts.vega_dates(lang),
+    )
+    return re.sub(r"var\(--([a-z0-9-]+)\)", lambda name: palette()[name.group(1)], drawn)
+
+
+@functools.cache
+def palette(theme: Literal["light", "dark"] = "light") -> dict[str, str]:
+    """The theme's colours by the names of their variables."""
+    pairs = re.findall(r"--([a-z0-9-]+): light-dark\((#\w+), (#\w+)\);", THEME.read_text("utf-8"))
+    return {name: light if theme == "light" else dark for name, light, dark in pairs}
+
+
+def noon(column: str = "date_de_service") -> pl.Expr:
+    """A day as charts take it: a plain date would be read as midnight in Greenwich, the day before in Montréal."""
+    return pl.col(column).dt.strftime("%Y-%m-%dT12:00:00").alias("noon")
+
+
+def days_axis(lang: str, **traits: Any) -> alt.X:
+    """Days from left to right, named so that names do not touch."""
+    axis = alt.Axis(format=DAY_OF[lang], tickCount=8, labelOverlap=True, labelFlush=True)
+    return alt.X("noon:T", title=None, axis=axis, **traits)
+
+
+def tooltips(fields: dict[str, tuple[str, str]], lang: str) -> list[alt.Tooltip]:
+    """A tooltip's lines: field → (key of its words, format)."""
+    long_day = f"%A {LONG_DAY_OF[lang]}"
+    formats = {name: long_day if form == "long_day" else form or alt.Undefined for name, (_, form) in fields.items()}
+    return [alt.Tooltip(name, title=texts.text(key, lang), format=formats[name]) for name, (key, _) in fields.items()]
+
+
+def framed(
+    layers: Sequence[alt.Chart | alt.LayerChart | alt.FacetChart], description: str, width: Width, height: int
+) -> alt.LayerChart:
+    """The layers as one chart in our look.
+
+    Raises:
+        ValueError: a layer has more than MOST_ROWS rows: charts draw groups, not lines.
+    """
+    if any(layer.data.height > MOST_ROWS for layer in layers if isinstance(layer.data, pl.DataFrame)):
+        raise ValueError(f"a chart takes at most {MOST_ROWS} rows: group them before drawing")
+    return alt.LayerChart(
+        layer=list(layers),
+        width=width,
+        height=height,
+        description=description,
+        autosize=alt.AutoSizeParams(type="fit-x" if width == "container" else "pad", contains="padding"),
+        padding={"left": 2, "right": 12, "top": 6, "bottom": 2},
+        config=LOOK,
+    )
+
+
+def picking(*fields: str) -> alt.Parameter:
+    """A click on a mark picks these fields of it; with the shift key several."""
+    return alt.selection_point(name=PICK, fields=list(fields))
+
+
+def drawing_days() -> alt.Parameter:
+    """A range of days drawn with the mouse; a double click takes it back."""
+    return alt.selection_interval(name=PICK, encodings=["x"], mark=alt.BrushConfig(fill=INK["info"], fillOpacity=0.08))
+
+
+LOOK: dict[str, Any] = {
+    "font": FONT,
+    "background": "transparent",
+    "view": {"stroke": None},
+    "axis": {
+        "labelColor": MUTED,
+        "titleColor": MUTED,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "gridColor": GRID,
+        "domainColor": LINE,
+        "tickColor": LINE,
+        "labelPadding": 6,
+    },
+    "axisX": {"grid": False},
+    "axisY": {"domain": False, "ticks": False},
+    "line": {"strokeJoin": "round", "strokeCap": "round"},
+    "legend": {"labelColor": MUTED, "titleColor": MUTED, "labelFontSize": 12, "titleFontSize": 12},
+}

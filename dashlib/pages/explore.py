@@ -1,0 +1,47 @@
+"""« Explorateur »: the results of a run, one by one, as analysts have them in a notebook; here in the browser alone."""
+
+import ipywidgets as widgets
+
+from dashlib import explorer, markup, texts
+from dashlib.errors import DashError
+from dashlib.markup import Markup
+from dashlib.pages.base import Notice, navigation
+from dashlib.pages.controls import box
+from dashlib.pages.visit import Visit
+from dashlib.workbench import Workbench
+
+NAME = "explorer"
+
+
+def opened(visit: Visit, wb: Workbench | None = None) -> "Explore | Notice":
+    """The explorer of the run and rule that the address names, or what there is to say instead."""
+    try:
+        shown = explorer.explore(visit.filters.get("run", "last"), lang=visit.lang, wb=wb)
+    except DashError as refused:
+        return Notice(NAME, visit, markup.state("failed", str(refused)))
+    if not isinstance(shown, explorer.Explorer):
+        sentences = (texts.text(key, visit.lang) for key in ("page.empty", "page.empty.advice"))
+        return Notice(NAME, visit, markup.state("empty", *sentences))
+    if rule := visit.filters.get("rule"):
+        shown.act("facet", f"rule_id={rule}")
+    return Explore(shown, visit)
+
+
+class Explore:
+    """The explorer under the header that all pages have."""
+
+    def __init__(self, shown: explorer.Explorer, visit: Visit) -> None:
+        self.explorer, self._visit = shown, visit
+
+    @property
+    def outline(self) -> Markup:
+        return Markup(f'<main class="d-page d-still">{self._header}</main>')
+
+    @property
+    def widget(self) -> widgets.Widget:
+        return box(widgets.VBox, "d-page d-live", widgets.HTML(self._header), self.explorer.widget)
+
+    @property
+    def _header(self) -> Markup:
+        title = texts.text(f"{NAME}.title", self._visit.lang)
+        return markup.head(title, "", "", links=navigation(NAME, self._visit, {}))

@@ -1,0 +1,236 @@
+"""« Patients par jour »: how many patients, on which days, and are the thresholds of the office fees met?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from dashlib import charts, metrics, reference, texts
+from dashlib.markup import Markup, Tile
+from dashlib.metrics import Scope
+from dashlib.pages.base import Page
+from dashlib.pages.cards import Card, Picked, Shown
+from dashlib.pages.error_rates import day_of
+from dashlib.pages.tables import behind, table
+
+MOST_CALENDARS = 4
+MOST_ROWS = 15
+KINDS = ("registered", "registered_paid", "walk_in", "walk_in_paid")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the page shows: patients by day, of each doctor, by weekday; the days as a list; the fees' thresholds."""
+
+    days: pl.DataFrame
+    doctor_days: pl.DataFrame
+    weekdays: pl.DataFrame
+    listed: pl.DataFrame
+    thresholds: pl.DataFrame
+    holidays: Mapping[date, str]
+    lines: int
+
+
+class PatientDays(Page):
+    name = "patient_days"
+    definitions = tuple(
+        f"tile.{name}" for name in ("median_patients", "most_patients", "registered", "walk_in", "fee_days", "below")
+    )
+
+    def ask(self, scope: Scope, severity: str | None) -> Asked:
+        days = metrics.patient_totals(self.wb, scope)
+        found = metrics.error_days(self.wb, scope)
+        holidays = reference.load(self.wb, scope.until).holidays
+        everywhere = holidays.filter(pl.col("applies_to") == "all", pl.col("date").is_between(scope.since, scope.until))
+        return Asked(
+            days,
+            metrics.doctor_days(self.wb, scope),
+            metrics.weekday_patients(self.wb, scope),
+            metrics.day_table(self.wb, scope),
+            metrics.office_fee_thresholds(self.wb),
+            dict(everywhere.select("date", "name").iter_rows()),
+            int(found["lines"].sum()),
+        )
+
+    def lines(self, facts: Asked) -> int:
+        return facts.lines
+
+    def sentence(self, facts: Asked) -> str:
+        lang, seen = self.lang, facts.weekdays
+        busiest = _busiest(seen)
+        if busiest is None:
+            return texts.text("patient_days.none", lang)
+        return texts.text(
+            "patient_days.lead",
+            lang,
+            median=texts.half(_median(seen["patients"]), lang),
+            most=busiest["patients"],
+            day=texts.long_day(busiest["date_de_service"], lang),
+        )
+
+    def tiles(self, facts: Asked) -> list[Tile]:
+        lang, seen, days = self.lang, facts.weekdays, facts.days
+        busiest = _busiest(seen)
+        patients, registered, walk_in = (int(days[name].sum()) for name in ("patients", "registered", "walk_in"))
+        billed = facts.listed.filter(pl.col("fee_codes").is_not_null())
+        below = billed.filter(pl.col("difference") < 0)
+        trend = seen.sort("date_de_service")["patients"].to_list()[-12:]
+        return [
+            Tile(
+                texts.text("tile.median_patients", lang),
+                texts.half(_median(seen["patients"]), lang),
+                texts.plural("note.days_worked", seen.height, lang),
+                spark=charts.sparkline(trend, "info"),
+            ),
+            Tile(
+                texts.text("tile.most_patients", lang),
+                texts.integer(busiest["patients"], lang) if busiest else texts.NULL,
+                texts.long_day(busiest["date_de_service"], lang) if busiest else "",
+            ),
+            _share("registered", registered, patients, lang),
+            _share("walk_in", walk_in, patients, lang),
+            Tile(
+                texts.text("tile.fee_days", lang),
+                texts.integer(billed.height, lang),
+                texts.text("note.fee_codes", lang, codes=" · ".join(facts.thresholds["code"].unique().sort())),
+            ),
+            Tile(
+                texts.text("tile.below", lang),
+                texts.integer(below.height, lang),
+                texts.text(
+                    "note.difference", lang, amount=texts.money(abs(sum(below["difference"], Decimal(0))), lang)
+                ),
+                good=None if not billed.height else not below.height,
+            ),
+        ]
+
+    def tables(self, facts: Asked) -> Mapping[str, pl.DataFrame]:
+        frames = {"days": facts.days, "doctor_days": facts.doctor_days, "fee_days": facts.listed}
+        return {texts.text(f"sheet.{name}", self.lang): frame for name, frame in frames.items()}
+
+    def make_cards(self) -> Sequence[Card]:
+        lang, base = self.lang, self.visit.base
+        return (
+            Card(self._by_day, lang, span=12, base=base, picked=self._on_days),
+            Card(self._calendar, lang, span=8, base=base, picked=self._on_day),
+            Card(self._weekdays, lang, span=4, base=base),
+            Card(self._list, lang, span=12),
+        )
+
+    def _by_day(self, facts: Asked) -> Shown:
+        lang, days = self.lang, facts.days
+        title = texts.text("by_day.title", lang)
+        if days.is_empty():
+            return Shown(title, "", self.no_lines())
+        columns = {
+            "date_de_service": ("chart.day", "day"),
+            "patients": ("chart.patients", "integer"),
+            **{kind: (f"column.{kind}", "integer") for kind in KINDS},
+        }
+        thresholds = self._thresholds(facts)
+        # Thresholds are of one doctor's day: over several they would say nothing.
+        is_one = len(self.bar.filters.doctor) == 1 and not self.bar.scope.is_by_week
+        drawn = charts.patients_by_day(
+            days,
+            lang,
+            thresholds=thresholds if is_one else {},
+            holidays={} if self.bar.scope.is_by_week else facts.holidays,
+        )
+        note = texts.text("by_day.note" if days["is_exact"].all() else "by_day.note.sums", lang)
+        legend = "".join(
+            f'<span class="d-key"><i style="background:{fill}"></i>{texts.text(f"chart.{kind}", lang)}</span>'
+            for kind, fill in charts.KIND_FILL.items()
+        )
+        newest = days.sort("date_de_service", descending=True)
+        return Shown(
+            title, note, drawn, Markup(f'<p class="d-legend">{legend}</p>{behind(newest, columns, title, lang)}')
+        )
+
+    def _thresholds(self, facts: Asked) -> dict[str, int]:
+        """Label → patients, as the rules in force have them."""
+        lines = {}
+        for row in facts.thresholds.iter_rows(named=True):
+            for kind in ("registered", "walk_in"):
+                if row[kind] is not None:
+                    label = texts.text(f"threshold.{kind}", self.lang, code=row["code"], patients=row[kind])
+                    lines[label] = row[kind]
+        return lines
+
+    def _calendar(self, facts: Asked) -> Shown:
+        lang = self.lang
+        title, note = texts.text("calendar.title", lang), texts.text("calendar.note", lang)
+        if facts.doctor_days.is_empty():
+            return Shown(title, "", self.no_lines())
+        busiest = facts.doctor_days.group_by("doctor").agg(pl.col("patients").sum()).sort("patients", descending=True)
+        doctor: str = busiest["doctor"][0]
+        days = facts.doctor_days.filter(pl.col("doctor") == doctor)
+        columns = {
+            "date_de_service": ("chart.day", "day"),
+            "patients": ("chart.patients", "integer"),
+            "registered": ("column.registered", "integer"),
+            "walk_in": ("column.walk_in", "integer"),
+            "worst": ("column.worst", "severity"),
+        }
+        named = f"{title} : {doctor or texts.text('doctor.none', lang)}"
+        newest = days.sort("date_de_service", descending=True).with_columns(pl.col("worst").fill_null("clean"))
+        drawn = charts.calendar(days.tail(charts.CALENDAR_DAYS), lang)
+        return Shown(named, note, drawn, behind(newest, columns, named, lang))
+
+    def _weekdays(self, facts: Asked) -> Shown:
+        lang = self.lang
+        title, note = texts.text("weekdays.title", lang), texts.text("weekdays.note", lang)
+        if facts.weekdays.is_empty():
+            return Shown(title, "", self.no_lines())
+        columns = {"date_de_service": ("chart.day", "day"), "patients": ("chart.patients", "integer")}
+        drawn = charts.weekday_strip(facts.weekdays, lang)
+        return Shown(title, note, drawn, behind(facts.weekdays, columns, title, lang))
+
+    def _list(self, facts: Asked) -> Shown:
+        lang, listed = self.lang, facts.listed
+        title, note = texts.text("fee_days.title", lang), texts.text("fee_days.note", lang)
+        if listed.is_empty():
+            return Shown(title, "", self.no_lines())
+        columns = {
+            "date_de_service": ("chart.day", "day"),
+            "doctor": ("filter.doctor", "text"),
+            "lieu_de_pratique": ("filter.place", "text"),
+            "patients": ("chart.patients", "integer"),
+            "registered": ("column.registered", "integer"),
+            "walk_in": ("column.walk_in", "integer"),
+            "fee_codes": ("column.fee_codes", "text"),
+            "expected_code": ("column.expected_code", "text"),
+            "difference": ("column.difference", "money"),
+        }
+        # Days with a difference are what there is to act on.
+        first = listed.sort(pl.col("difference").abs() > 0, "date_de_service", descending=True, nulls_last=True)
+        shown = table(first, columns, title, lang, most=MOST_ROWS)
+        return Shown(
+            title, note, shown, behind(listed, columns, title, lang) if listed.height > MOST_ROWS else Markup()
+        )
+
+    def _on_days(self, picked: Picked) -> None:
+        if ends := picked.get("noon"):
+            self.choose_days(*(day_of(end) for end in ends))
+
+    def _on_day(self, picked: Picked) -> None:
+        day = date.fromisoformat(picked["day"])
+        self.filter(replace(self.bar.filters.between(day, day)))
+
+
+def _busiest(seen: pl.DataFrame) -> dict[str, Any] | None:
+    """The first of the days with most patients."""
+    ranked = seen.sort("patients", "date_de_service", descending=[True, False])
+    return ranked.row(0, named=True) if ranked.height else None
+
+
+def _share(name: str, part: int, whole: int, lang: str) -> Tile:
+    value = texts.percent(part / whole, lang) if whole else texts.NULL
+    return Tile(texts.text(f"tile.{name}", lang), value, texts.plural("note.patients", part, lang))
+
+
+def _median(patients: pl.Series) -> float | None:
+    middle = patients.median()
+    return float(middle) if isinstance(middle, int | float) else None

@@ -1,0 +1,65 @@
+"""Figures as a table: on a card, or behind a chart, for keyboards, screen readers and paper; and as a CSV file."""
+
+import base64
+from collections.abc import Callable, Mapping
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from dashlib import charts, exporting, markup, texts
+from dashlib.markup import FIRST_ROWS, Markup
+
+FORMATS: dict[str, Callable[[Any, str], str]] = {
+    "day": lambda value, _: texts.day(value),
+    "integer": texts.integer,
+    "half": texts.half,
+    "decimal": lambda value, lang: texts.decimal(value, lang, 1),
+    "percent": texts.percent,
+    "money": texts.money,
+    "text": lambda value, _: texts.NULL if value in (None, "") else escape(str(value)),
+    "severity": markup.severity,
+    "fate": lambda value, lang: _fate(value, lang),
+}
+"""How a column's values are written; `text` and `severity` are words, all others figures."""
+
+WORDS = ("text", "severity", "fate", "day")
+
+type Columns = Mapping[str, tuple[str, str]]
+"""Column → key of its title, name of its format."""
+
+
+def _fate(status: str, lang: str) -> str:
+    """What became of results, in the colour of its part of the bar."""
+    colour = charts.INK[charts.FATE_TONE[status]]
+    glyph, word = charts.FATE_GLYPH[status], escape(texts.text(f"status.{status}", lang))
+    return f'<span class="sev" style="color:{colour}"><i aria-hidden="true">{glyph}</i>{word}</span>'
+
+
+def table(rows: pl.DataFrame, columns: Columns, caption: str, lang: str, *, most: int = FIRST_ROWS) -> Markup:
+    """The first rows as a table."""
+    titles = [(texts.text(key, lang), form not in WORDS) for key, form in columns.values()]
+    formats = [FORMATS[form] for _, form in columns.values()]
+    shown = rows.select(list(columns)).head(most)
+    cells = ([write(value, lang) for write, value in zip(formats, row, strict=True)] for row in shown.iter_rows())
+    return markup.table(caption, titles, cells)
+
+
+def behind(rows: pl.DataFrame, columns: Columns, caption: str, lang: str) -> Markup:
+    """« Voir les données »: the figures of a chart, and the same as a file."""
+    if rows.is_empty():
+        return Markup()
+    left = rows.height - FIRST_ROWS
+    rest = f"<p>{texts.plural('table.more', left, lang)}</p>" if left > 0 else ""
+    summary = escape(texts.text("page.see_data", lang))
+    shown = table(rows, columns, caption, lang)
+    return Markup(f"<details><summary>{summary}</summary>{shown}{rest}{_file(rows, columns, caption, lang)}</details>")
+
+
+def _file(rows: pl.DataFrame, columns: Columns, caption: str, lang: str) -> str:
+    """A link that holds the figures themselves: it needs neither kernel nor server."""
+    titles = {name: texts.text(key, lang) for name, (key, _) in columns.items()}
+    content = base64.b64encode(exporting.csv_bytes(rows.select(list(columns)), lang, titles=titles)).decode()
+    words = escape(texts.text("table.csv", lang))
+    name = escape(f"{caption}.csv", quote=True)
+    return f'<a class="d-file" download="{name}" href="data:text/csv;base64,{content}">{words}</a>'

@@ -1,0 +1,37 @@
+"""Who opens a page, and what the address asks for."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlencode
+
+from dashlib import texts
+
+PAGES = ("error_rates", "common_rules", "patient_days", "explorer", "validate_file")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What the address of a page asks for: a language, and filters by name; `base` is where the server's files are."""
+
+    lang: texts.Language = "fr"
+    filters: Mapping[str, str] = field(default_factory=dict)
+    base: str | None = None
+
+    def link(self, page: str, filters: Mapping[str, str]) -> str:
+        """The address of a page of ours with these filters, in the visitor's language."""
+        asked = urlencode({**({"lang": "en"} if self.lang == "en" else {}), **filters})
+        return f"{page}.ipynb" + (f"?{asked}" if asked else "")
+
+
+def visit() -> Visit:
+    """The visit of whoever opens the page; a warm kernel waits here for him, so that nothing is read before."""
+    # Voila hands the request over in the kernel's environment: it is no setting.
+    if os.environ.get("VOILA_PREHEAT") == "True":
+        from voila.utils import wait_for_request
+
+        wait_for_request()
+    asked = {name: values[-1] for name, values in parse_qs(os.environ.get("QUERY_STRING", "")).items()}
+    lang: texts.Language = "en" if asked.pop("lang", "fr") == "en" else "fr"
+    is_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
+    return Visit(lang, asked, os.environ.get("VOILA_BASE_URL", "/") if is_voila else None)
