@@ -21,7 +21,7 @@ from dashlib.workbench import Workbench, enter
 
 # Files take a while to draw on a busy machine, which is no fault of the test. `make test` draws more of them.
 settings.register_profile("quick", max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=80)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=40)
 settings.load_profile("quick")
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -35,13 +35,19 @@ def plain(text):
     return text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
-@pytest.mark.parametrize("width", [1440, 900, 390])
 @pytest.mark.parametrize("name", ["common_rules", "patient_days"])
-def test_each_page_is_drawn_at_each_width_and_asks_nothing_of_the_outside(visit, dashboard, name, width):
-    page = drawn(visit(of(dashboard, name), width=width), CHARTS[name])
+def test_each_page_is_drawn_at_each_width_and_in_the_dark_and_asks_nothing_of_the_outside(visit, dashboard, name):
+    page = drawn(visit(of(dashboard, name)), CHARTS[name])
     expect(page.get_by_role("heading", level=1)).to_have_text(TITLES[name][0])
-    page.screenshot(path=SCREENSHOTS / f"{name}_{width}.png", full_page=True)
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for width in (1440, 900, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(500)
+        page.screenshot(path=SCREENSHOTS / f"{name}_{width}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.emulate_media(color_scheme="dark")
+    card = page.locator(".d-live .d-card").first
+    assert card.evaluate("card => getComputedStyle(card).backgroundColor") == "rgb(28, 34, 43)"
+    page.screenshot(path=SCREENSHOTS / f"{name}_dark.png", full_page=True)
     assert (page.outside, page.faults) == ([], [])
 
 
@@ -127,13 +133,3 @@ def test_an_empty_file_is_not_sent(visit, dashboard, tmp_path):
     page.locator(".d-live input[type=file]").set_input_files(tmp_path / "empty.csv")
     expect(page.locator(".d-said.is-bad")).to_contain_text("fichier vide")
     expect(page.get_by_role("button", name="Valider", exact=True)).to_be_disabled()
-
-
-@pytest.mark.parametrize("name", ["error_rates", "common_rules", "patient_days"])
-def test_the_page_in_the_dark_has_dark_cards_and_light_words(visit, dashboard, name):
-    page = visit(of(dashboard, name))
-    page.emulate_media(color_scheme="dark")
-    drawn(page, CHARTS[name])
-    card = page.locator(".d-live .d-card").first
-    assert card.evaluate("card => getComputedStyle(card).backgroundColor") == "rgb(28, 34, 43)"
-    page.screenshot(path=SCREENSHOTS / f"{name}_dark.png", full_page=True)
