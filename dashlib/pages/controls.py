@@ -12,6 +12,7 @@ import ipywidgets as widgets
 import traitlets
 
 from dashlib import texts
+from dashlib.failures import failed
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -54,15 +55,16 @@ class Saver(anywidget.AnyWidget):
     def of(cls, label: str, lang: str, save: Made) -> "Saver":
         words = {key: texts.text(f"actions.{key}", lang) for key in ("copy", "copied", "making", "failed")}
         saver = cls(words={**words, "save": label})
-        saver.on_msg(lambda _, asked, __: saver._save(save) if asked == {"ask": "file"} else None)
+        saver.on_msg(lambda _, asked, __: saver._save(save, lang) if asked == {"ask": "file"} else None)
         return saver
 
-    def _save(self, save: Made) -> None:
+    def _save(self, save: Made, lang: str) -> None:
         try:
             name, content = save()
-        except Exception:
+        except Exception as failure:  # noqa: BLE001 - raised, it would stand in the kernel's log with what it quotes
+            failed(failure, lang)
             self.send({"failed": True})
-            raise
+            return
         self.send({"name": name}, buffers=[content])
 
 

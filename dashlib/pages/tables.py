@@ -10,6 +10,14 @@ import polars as pl
 from dashlib import charts, exporting, markup, texts
 from dashlib.markup import FIRST_ROWS, Markup
 
+
+def _fate(status: str, lang: str) -> str:
+    """What became of results, in the colour of its part of the bar."""
+    colour = charts.INK[charts.FATE_TONE[status]]
+    glyph, word = charts.FATE_GLYPH[status], escape(texts.text(f"status.{status}", lang))
+    return f'<span class="sev" style="color:{colour}"><i aria-hidden="true">{glyph}</i>{word}</span>'
+
+
 FORMATS: dict[str, Callable[[Any, str], str]] = {
     "day": lambda value, _: texts.day(value),
     "integer": texts.integer,
@@ -19,7 +27,7 @@ FORMATS: dict[str, Callable[[Any, str], str]] = {
     "money": texts.money,
     "text": lambda value, _: texts.NULL if value in (None, "") else escape(str(value)),
     "severity": markup.severity,
-    "fate": lambda value, lang: _fate(value, lang),
+    "fate": _fate,
 }
 """How a column's values are written; `text` and `severity` are words, all others figures."""
 
@@ -27,13 +35,6 @@ WORDS = ("text", "severity", "fate", "day")
 
 type Columns = Mapping[str, tuple[str, str]]
 """Column → key of its title, name of its format."""
-
-
-def _fate(status: str, lang: str) -> str:
-    """What became of results, in the colour of its part of the bar."""
-    colour = charts.INK[charts.FATE_TONE[status]]
-    glyph, word = charts.FATE_GLYPH[status], escape(texts.text(f"status.{status}", lang))
-    return f'<span class="sev" style="color:{colour}"><i aria-hidden="true">{glyph}</i>{word}</span>'
 
 
 def table(rows: pl.DataFrame, columns: Columns, caption: str, lang: str, *, most: int = FIRST_ROWS) -> Markup:

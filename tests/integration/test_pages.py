@@ -203,3 +203,18 @@ def test_the_script_of_charts_is_made_once_and_asks_nothing_of_the_network(tmp_p
     chart_script.offline_charts(tmp_path)
     assert str(alt.JupyterChart._esm) == kept.read_text("utf-8")
     assert "https://esm.sh" not in kept.read_text("utf-8")
+
+
+def test_a_file_that_cannot_be_made_is_said_and_nothing_of_the_failure_is_logged(clinic, monkeypatch, caplog):
+    page = pages.error_rates(Visit(), clinic)
+    sent = []
+    monkeypatch.setattr(page._actions, "send", lambda told, **_: sent.append(told))
+
+    def broken():
+        raise ValueError("TEST00000000")
+
+    with caplog.at_level(logging.ERROR):
+        page._actions._save(broken, "fr")
+    assert sent == [{"failed": True}]
+    assert "ValueError" in caplog.text
+    assert "TEST00000000" not in caplog.text
