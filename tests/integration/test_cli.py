@@ -3,9 +3,8 @@ import json
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner
 
-from dashlib import cli, display
+from dashlib import display
 from dashlib.errors import NotFound
 from dashlib.reports import Report
 from dashlib.runs import find_run
@@ -14,14 +13,6 @@ from tests.exports import HEADER, export, line
 
 pytestmark = pytest.mark.database
 NAM = "TEST80010112"
-
-
-@pytest.fixture
-def run(wb, monkeypatch, tmp_path):
-    """Runs a command in a clean folder, against the test's own database."""
-    monkeypatch.setattr(cli.desk, "open_workbench", lambda _: wb)
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(cli.main, [str(a) for a in arguments], catch_exceptions=False)
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 import json
 
 import pytest
-from click.testing import CliRunner
 
-from dashlib import cli
 from tests.exports import export, line
 
 pytestmark = pytest.mark.database
@@ -12,13 +10,6 @@ LINES = (
     line(facture="900000002", code="15815", date="2025-03-11"),
     line(facture="900000003", code="08857", date="2026-03-04", fin="09:40"),
 )
-
-
-@pytest.fixture
-def run(wb, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli.desk, "open_workbench", lambda _: wb)
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(cli.main, [str(a) for a in arguments], catch_exceptions=False)
 
 
 @pytest.fixture

@@ -2,9 +2,7 @@ import json
 
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner
 
-from dashlib import cli
 from dashlib.schema import ResultAcknowledgement, ValidationRun
 from tests.exports import HEADER, export, line
 
@@ -45,13 +43,6 @@ COMMANDS = (
     ("--{}", "runs"),
     ("{}",),
 )
-
-
-@pytest.fixture
-def run(wb, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli.desk, "open_workbench", lambda _: wb)
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(cli.main, [str(a) for a in arguments], catch_exceptions=False)
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@ import json
 import re
 
 import pytest
-from click.testing import CliRunner
 
-from dashlib import cli, rulebook
+from dashlib import rulebook
 from dashlib.rules import parse_rules
 from tests.exports import export, line
 from tests.integration.test_preview import ANA, FIRST, LIMIT, SILENT
@@ -13,12 +12,10 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def run(wb, monkeypatch, tmp_path):
-    """Runs a command in a clean folder, against the test's own database, in which there is a rule of our own."""
-    monkeypatch.setattr(cli.desk, "open_workbench", lambda _: wb)
-    monkeypatch.chdir(tmp_path)
+def run(run, wb):
+    """Runs a command where there is a rule of our own."""
     rulebook.save_rules(wb, parse_rules([LIMIT]), note="ours")
-    return lambda *arguments: CliRunner().invoke(cli.main, [str(a) for a in arguments], catch_exceptions=False)
+    return run
 
 
 @pytest.fixture

@@ -5,9 +5,8 @@ from decimal import Decimal
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner
 
-from dashlib import catalogue, cli, importing, reference
+from dashlib import catalogue, importing, reference
 from dashlib.catalogue import export_rows, search, status
 from dashlib.entering import remove_row, set_row
 from dashlib.errors import AccessDenied, NotFound, RuleError, UsageError
@@ -37,13 +36,6 @@ def imported(wb, file):
     """A workbench whose codes come from a page of the manual."""
     import_reference(wb, "manual", file(MANUAL))
     return wb
-
-
-@pytest.fixture
-def run(wb, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli.desk, "open_workbench", lambda _: wb)
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(cli.main, [str(a) for a in arguments], catch_exceptions=False)
 
 
 def counts(plan):

@@ -5,9 +5,8 @@ from decimal import Decimal
 import polars as pl
 import pytest
 import sqlalchemy as sa
-from click.testing import CliRunner
 
-from dashlib import cli, reference
+from dashlib import reference
 from dashlib.catalogue import export_rows, status
 from dashlib.entering import Entry, remove_row, set_row
 from dashlib.errors import RuleError
@@ -44,13 +43,6 @@ def file(tmp_path):
         return path
 
     return written
-
-
-@pytest.fixture
-def run(wb, monkeypatch, tmp_path):
-    monkeypatch.setattr(cli.desk, "open_workbench", lambda _: wb)
-    monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(cli.main, [str(a) for a in arguments], catch_exceptions=False)
 
 
 def counts(plan):
