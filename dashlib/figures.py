@@ -88,6 +88,11 @@ class ErrorFacts:
         share = texts.percent(int(errors.head(FIRST_CAUSES).sum()) / int(errors.sum()), lang, 0)
         return [texts.text("error_rates.cause", lang, n=FIRST_CAUSES, share=share)]
 
+    def extent(self, lang: str) -> str:
+        """How many places and doctors the figures are of: 3 lieux, 12 médecins."""
+        places = texts.plural("error_rates.places", self.places, lang)
+        return f"{places}, {texts.plural('error_rates.doctors', self.doctors, lang)}"
+
     def tiles(self, lang: str) -> list[Tile]:
         """Six figures, each with its direction against the period before; colour by what is good, not by sign."""
         return [

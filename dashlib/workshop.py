@@ -3,8 +3,8 @@
 Widgets over `drafts`: what a button does here, `dl.list_rules()` does in a program.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from html import escape
 from typing import Any
 
@@ -13,8 +13,7 @@ import ipywidgets as widgets
 from dashlib import markup, sheets, texts
 from dashlib.drafts import Rulebook, RuleDraft, of_rule
 from dashlib.edits import parameters, part_at, rule_data
-from dashlib.errors import DashError
-from dashlib.failures import failed
+from dashlib.failures import shielded
 from dashlib.markup import Markup
 from dashlib.preview import STATES, Preview
 from dashlib.rulebook import sheet
@@ -128,16 +127,8 @@ class Workshop:
         own = {path: part_at(data, path.split(".")) for path in OWN}
         return {path: _written(value) for path, value in (own | dict(parameters(self.draft.before))).items()}
 
-    @contextmanager
-    def _shielded(self) -> Iterator[None]:
-        """What a user can mend is said in its own words; of anything else only its kind goes to the log."""
-        with texts.speaking("en" if self._lang == "en" else "fr"):
-            try:
-                yield
-            except DashError as refused:
-                self.said.value = markup.state("failed", str(refused))
-            except Exception as failure:  # noqa: BLE001 - a kernel would show a traceback, with values in it
-                self.said.value = failed(failure, self._lang)
+    def _shielded(self) -> AbstractContextManager[None]:
+        return shielded(lambda said: setattr(self.said, "value", said), self._lang)
 
     def _button(self, name: str, act: Callable[[], None]) -> widgets.Button:
         button = widgets.Button(description=self._word(name))

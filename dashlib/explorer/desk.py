@@ -1,7 +1,7 @@
 """The explorer's desk: what is looked at, what was chosen and tried out, and how it is drawn."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from html import escape
@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 
 from dashlib import markup, texts
-from dashlib.errors import DashError
 from dashlib.explaining import explain
 from dashlib.explorer import bar, day, detail, facets, lists, reading, sifting, views
 from dashlib.explorer.ledger import Ledger, read_ledger
@@ -19,7 +18,7 @@ from dashlib.explorer.query import Query, Word, code, meaning
 from dashlib.explorer.sifting import Sifter, Totals
 from dashlib.explorer.trying import Trial
 from dashlib.explorer.widget import Surface
-from dashlib.failures import failed
+from dashlib.failures import shielded
 from dashlib.markup import Markup
 from dashlib.recounting import today
 from dashlib.runs import Run, find_run, list_runs
@@ -200,13 +199,8 @@ class Desk:
     def _tell(self, said: str) -> None:
         self.widget.said = f"<p>{escape(said)}</p>"
 
-    @contextmanager
-    def _shielded(self) -> Iterator[None]:
-        """What a user can mend is said in its own words; of anything else only its kind goes to the log."""
-        with texts.speaking("en" if self._lang == "en" else "fr"):
-            try:
-                yield
-            except DashError as refused:
-                self.widget.said = f'<p class="refused">{escape(str(refused))}</p>'
-            except Exception as failure:  # noqa: BLE001 - a kernel would show a traceback, with values in it
-                self.widget.said = failed(failure, self._lang)
+    def _shielded(self) -> AbstractContextManager[None]:
+        def refusal(said: str) -> str:
+            return f'<p class="refused">{escape(said)}</p>'
+
+        return shielded(lambda said: setattr(self.widget, "said", said), self._lang, refusal=refusal)

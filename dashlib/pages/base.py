@@ -105,6 +105,10 @@ class Page(ABC):
     def lines(self, facts: Any) -> int:
         """How many lines the filters leave."""
 
+    def extent(self, facts: Any) -> str:
+        """How much of the clinic the figures are of, in words; nothing where the page does not count it."""
+        return ""
+
     @property
     def outline(self) -> Markup:
         """The page as it stands, in HTML that needs no widget; it gives way to `widget` when that is there."""
@@ -129,7 +133,7 @@ class Page(ABC):
         try:
             self.facts = self.ask(self.bar.scope, self.bar.severity)
             lines = self.lines(self.facts)
-            self._head.value = self._header(self.sentence(self.facts))
+            self._head.value = self._header(self.sentence(self.facts), self.extent(self.facts))
             self._tiles.value = markup.tiles(self.tiles(self.facts))
             self.bar.count(lines)
             self._ways_out.children = () if lines else tuple(self.bar.ways_out())
@@ -162,12 +166,12 @@ class Page(ABC):
         self.cards[0].fail(said, self.redraw)
         self._ways_out.children = (button(texts.text("page.retry", self.lang), self.redraw),)
 
-    def _header(self, sentence: str) -> Markup:
+    def _header(self, sentence: str, extent: str) -> Markup:
         lang, held, scope = self.lang, self.held, self.bar.scope
         about = texts.text(
             "page.about",
             lang,
-            period=texts.period(scope.since, scope.until, lang),
+            period=" · ".join(filter(None, (texts.period(scope.since, scope.until, lang), extent))),
             moment=texts.moment(held.completed_at, lang),
             run=held.run_number,
         )

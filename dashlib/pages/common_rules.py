@@ -61,6 +61,9 @@ class CommonRules(Page):
     def lines(self, facts: Asked) -> int:
         return facts.figures.now.lines
 
+    def extent(self, facts: Asked) -> str:
+        return facts.figures.extent(self.lang)
+
     def sentence(self, facts: Asked) -> str:
         """How few rules make most of what is at stake."""
         whole, first = _stakes(facts.rules)

@@ -48,6 +48,9 @@ class ErrorRates(Page):
     def lines(self, facts: Asked) -> int:
         return facts.figures.now.lines
 
+    def extent(self, facts: Asked) -> str:
+        return facts.figures.extent(self.lang)
+
     def sentence(self, facts: Asked) -> str:
         return facts.figures.sentence(self.lang)
 
