@@ -47,7 +47,7 @@ check: .venv/installed ## formatting, lint, types, floors and the fast tests
 test: check ## everything: also PostgreSQL, Redis, kernels, the browser, and many more drawn files
 	@$(BIN)/pytest -q --numprocesses auto --hypothesis-profile thorough tests/property
 	@tests/install-browser
-	@$(BIN)/pytest -q --numprocesses auto -m "database or notebooks or browser or slow"
+	@$(BIN)/pytest -q --numprocesses auto --dist loadfile -m "database or notebooks or browser or slow"
 
 bench: .venv/installed ## how fast, as ratios to the floor; figures in build/bench.json
 	@$(BIN)/python -m tests.bench

@@ -30,7 +30,7 @@ TREND = ".d-live .d-card.s8"
 
 def live(page):
     """The page once its widgets stand and its chart is drawn."""
-    page.wait_for_selector(f"{TREND} .vega-embed svg", timeout=60_000)
+    page.wait_for_selector(f"{TREND} .vega-embed svg")
     page.evaluate("document.fonts.ready")
     return page
 
@@ -125,7 +125,7 @@ def test_the_figures_behind_the_chart_can_be_read_as_a_table(visit, dashboard):
 
 def test_the_figures_stand_in_the_page_before_any_script_runs(visit, dashboard):
     page = visit(dashboard, java_script_enabled=False)
-    page.wait_for_selector(".d-still .d-tile", timeout=60_000)
+    page.wait_for_selector(".d-still .d-tile")
     assert tiles(page, ".d-still") == EVERYBODY
     expect(page.get_by_text("Le taux de lignes en erreur est de 1,5\u00a0% (cible 2\u00a0%).")).to_be_visible()
 
@@ -163,6 +163,5 @@ def test_a_chart_drawn_before_its_card_has_a_width_gets_one(visit, dashboard):
         chart.setAttribute('width', '0');
     }""")
     page.wait_for_function(
-        "() => Number(document.querySelector('.d-live .vega-embed svg.marks').getAttribute('width')) > 300",
-        timeout=10_000,
+        "() => Number(document.querySelector('.d-live .vega-embed svg.marks').getAttribute('width')) > 300"
     )

@@ -1,18 +1,13 @@
-import os
 import re
-import subprocess
-import sys
 from datetime import date
 
 import pytest
 from playwright.sync_api import expect
 
 from dashlib import resources
-from dashlib.database import stop
 from dashlib.serve import ASSETS, address
 from dashlib.validation import validate_file
-from dashlib.workbench import open_workbench
-from tests.browser.conftest import HOUSE, SCREENSHOTS, _free_port, _wait_for
+from tests.browser.conftest import SCREENSHOTS, moved_in, serving
 from tests.exports import export
 from tests.integration.test_explorer import FIRST, SECOND
 
@@ -31,38 +26,25 @@ app.start()
 @pytest.fixture(scope="session")
 def office(short_folder):
     """The data folder of an office with two runs, the later of them without a line of the first."""
-    home = short_folder / "office"
-    with pytest.MonkeyPatch.context() as surroundings:
-        surroundings.delenv("DATABASE_URL", raising=False)
-        surroundings.setenv("DASHLIB_HOME", str(home))
-        wb = open_workbench()
-    for lines in (SECOND, FIRST):
-        path = home / "factures.csv"
-        path.write_text(export(*lines), "utf-8")
-        validate_file(wb, path, run_date=date(2025, 7, 2))
-    wb.database.close()
-    yield home
-    stop(wb.settings)
+    with moved_in(short_folder / "office") as wb:
+        for lines in (SECOND, FIRST):
+            path = wb.settings.home / "factures.csv"
+            path.write_text(export(*lines), "utf-8")
+            validate_file(wb, path, run_date=date(2025, 7, 2))
+        wb.database.close()
+        yield wb.settings.home
 
 
 @pytest.fixture(scope="session")
 def explorer(office):
     """The address of the explorer's notebook, as our pages are served."""
-    port = _free_port()
-    surroundings = {n: v for n, v in os.environ.items() if n != "DATABASE_URL"}
-    surroundings |= {"DASHLIB_HOME": str(office), "JUPYTER_PATH": str(ASSETS)}
-    command = (sys.executable, "-c", SERVED, str(port), str(resources.folder("notebooks")))
-    server = subprocess.Popen(command, cwd=HOUSE, env=surroundings, stderr=subprocess.PIPE, text=True)
-    try:
-        _wait_for(port, server)
+    notebooks = str(resources.folder("notebooks"))
+    with serving(office, lambda port: ("-c", SERVED, port, notebooks), JUPYTER_PATH=str(ASSETS)) as port:
         yield address(port, "explorer.ipynb")
-    finally:
-        server.terminate()
-        server.communicate(timeout=30)
 
 
 def opened(page):
-    page.wait_for_selector(".dx .dx-row", timeout=90_000)
+    page.wait_for_selector(".dx .dx-row")
     page.wait_for_function("[...document.fonts].some(font => font.family.includes('Source Sans 3'))")
     return page
 

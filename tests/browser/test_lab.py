@@ -51,8 +51,8 @@ def _said(log, server, patience_s=120):
 
 def opened(visit, address):
     page = visit(address)
-    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
-    expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle", timeout=120_000)
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
+    expect(page.locator(".jp-Notebook-ExecutionIndicator")).to_have_attribute("data-status", "idle")
     return page
 
 
@@ -66,12 +66,12 @@ def test_jupyterlab_opens_in_french_on_the_first_notebook_and_its_kernel_answers
     page.get_by_role("menuitem", name="Exécuter toutes les cellules").first.click()
     # This clinic's runs have roll-ups and no results, which one sentence says.
     failed = page.locator(".jp-OutputArea-output", has_text="✕ DL-WHY-404")
-    expect(failed).to_have_count(1, timeout=120_000)
+    expect(failed).to_have_count(1)
     assert "Traceback" not in failed.inner_text()
     expect(page.locator(".jp-OutputArea-output").first).to_have_text("[Run(2, completed), Run(1, completed)]")
     page.locator(".jp-Cell .cm-content", has_text="FROM v_results").click()
     page.keyboard.press("Shift+Enter")
-    expect(page.locator(".jp-OutputArea caption").first).to_have_text("0 ligne, 3 colonnes", timeout=30_000)
+    expect(page.locator(".jp-OutputArea caption").first).to_have_text("0 ligne, 3 colonnes")
     page.screenshot(path=SCREENSHOTS / "lab_1440.png")
     assert page.outside == []
     assert [file.name for file in (clinic / "notebooks").glob("start*")] == ["start.ipynb"]

@@ -26,7 +26,7 @@ def of(dashboard, page, asked=""):
 
 
 def drawn(page, charts):
-    expect(page.locator(".d-live .vega-embed svg.marks")).to_have_count(charts, timeout=60_000)
+    expect(page.locator(".d-live .vega-embed svg.marks")).to_have_count(charts)
     page.evaluate("document.fonts.ready")
     return page
 
@@ -68,7 +68,7 @@ def test_the_pages_lead_to_each_other_with_the_same_filters(visit, dashboard):
 def test_clicking_a_severity_filters_the_page_and_its_address(visit, dashboard):
     page = drawn(visit(dashboard), CHARTS["error_rates"])
     page.locator('.d-live .d-card.s4 [aria-roledescription="bar"]').nth(1).click()
-    page.wait_for_url(re.compile(r"severity=(error|warning|info)"), timeout=15_000)
+    page.wait_for_url(re.compile(r"severity=(error|warning|info)"))
 
 
 def test_clicking_a_bar_opens_the_sheet_of_its_rule(visit, dashboard):
@@ -106,10 +106,10 @@ def test_what_is_on_screen_is_saved_as_a_workbook(visit, dashboard):
     assert book["Jours"].max_row == 29
 
 
-def test_a_file_is_validated_in_the_background_and_its_outcome_shown(visit, dashboard, tmp_path):
+def test_a_file_is_validated_in_the_background_and_its_outcome_shown(visit, new_dashboard, tmp_path):
     export = tmp_path / "export.csv"
     export.write_bytes(exports.export(*(exports.line(ramq=f"7000000000{n}") for n in range(3))).encode())
-    page = visit(of(dashboard, "validate_file"))
+    page = visit(of(new_dashboard, "validate_file"))
     page.locator(".d-live input[type=file]").set_input_files(export)
     expect(page.get_by_text("export.csv ·")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Valider", exact=True).click()
@@ -118,18 +118,18 @@ def test_a_file_is_validated_in_the_background_and_its_outcome_shown(visit, dash
     page.screenshot(path=SCREENSHOTS / "validate_file_1440.png", full_page=True)
 
 
-def test_a_file_that_is_no_export_is_refused_with_the_reason(visit, dashboard, tmp_path):
+def test_a_file_that_is_no_export_is_refused_with_the_reason(visit, new_dashboard, tmp_path):
     export = tmp_path / "export.csv"
     export.write_text("this is no export\n1;2;3\n")
-    page = visit(of(dashboard, "validate_file"))
+    page = visit(of(new_dashboard, "validate_file"))
     page.locator(".d-live input[type=file]").set_input_files(export)
     page.get_by_role("button", name="Valider", exact=True).click()
-    expect(page.locator(".d-said.is-bad")).to_contain_text("DL-", timeout=60_000)
+    expect(page.locator(".d-said.is-bad")).to_contain_text("DL-")
 
 
-def test_an_empty_file_is_not_sent(visit, dashboard, tmp_path):
+def test_an_empty_file_is_not_sent(visit, new_dashboard, tmp_path):
     (tmp_path / "empty.csv").touch()
-    page = visit(of(dashboard, "validate_file"))
+    page = visit(of(new_dashboard, "validate_file"))
     page.locator(".d-live input[type=file]").set_input_files(tmp_path / "empty.csv")
     expect(page.locator(".d-said.is-bad")).to_contain_text("fichier vide")
     expect(page.get_by_role("button", name="Valider", exact=True)).to_be_disabled()
