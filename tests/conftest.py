@@ -18,22 +18,13 @@ from dashlib.keys import pseudonyms
 from dashlib.settings import Settings
 from dashlib.valkey import Valkey
 from dashlib.workbench import Workbench, enter
+from tests.serving import PATIENCE_MS, browser
 
 # Files take a while to draw on a busy machine, which is no fault of the test. `make test` draws more of them.
 settings.register_profile("quick", max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=40)
 settings.load_profile("quick")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-PATIENCE_MS = 120_000  # what comes at last is right: how soon it comes, `make bench` measures
 OURS = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:", "file:")
 HASTY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 NUMBERS = itertools.count(1)
@@ -121,15 +112,9 @@ def wb(database, cache):
 
 @pytest.fixture(scope="session")
 def chromium():
-    """One browser for all tests: Playwright allows one at a time in a process."""
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=PATIENCE_MS)
-    assert CHROMIUM, "no Chromium: run tests/install-browser"
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+    """One browser for all tests of a process."""
+    with browser() as started:
+        yield started
 
 
 @pytest.fixture

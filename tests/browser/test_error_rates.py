@@ -3,7 +3,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SCREENSHOTS
+from tests.serving import SCREENSHOTS
 
 pytestmark = pytest.mark.browser
 

@@ -7,9 +7,9 @@ from playwright.sync_api import expect
 from dashlib import resources
 from dashlib.serve import ASSETS, address
 from dashlib.validation import validate_file
-from tests.browser.conftest import SCREENSHOTS, moved_in, serving
 from tests.exports import export
 from tests.integration.test_explorer import FIRST, SECOND
+from tests.serving import SCREENSHOTS, moved_in, serving
 
 pytestmark = pytest.mark.browser
 

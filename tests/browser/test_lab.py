@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import HOUSE, SCREENSHOTS, _free_port
+from tests.serving import HOUSE, SCREENSHOTS, free_port
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +25,7 @@ def lab(clinic, tmp_path_factory):
     kernel = unwise / "kernels" / "python3"
     kernel.mkdir(parents=True)
     (kernel / "kernel.json").write_text('{"argv": ["false"], "display_name": "Wrong", "language": "python"}')
-    command = (sys.executable, "-m", "dashlib", "lab", "--port", str(_free_port()), "--no-browser")
+    command = (sys.executable, "-m", "dashlib", "lab", "--port", str(free_port()), "--no-browser")
     surroundings = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
     surroundings |= {"DASHLIB_HOME": str(clinic), "JUPYTER_CONFIG_DIR": str(unwise), "JUPYTER_TOKEN": "known"}
     surroundings |= {"JUPYTER_PATH": str(unwise)}

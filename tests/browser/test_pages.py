@@ -7,7 +7,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import expect
 
 from tests import exports
-from tests.browser.conftest import SCREENSHOTS
+from tests.serving import SCREENSHOTS
 
 pytestmark = pytest.mark.browser
 
