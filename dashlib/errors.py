@@ -102,6 +102,12 @@ class NotebookFailed(DashError):
     exit_code = 7
 
 
+class PdfUnavailable(DashError):
+    """This system cannot make PDF; what else was asked for is written."""
+
+    exit_code = 7
+
+
 class NotFound(DashError):
     """No such run, file or rule."""
 

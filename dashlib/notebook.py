@@ -5,18 +5,19 @@ executed notebook and the report are for their owner's eyes (mode 0600). What ru
 it is imported where it is used.
 """
 
-import base64
 import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pydantic import SecretStr
 
 from dashlib import resources, texts
 from dashlib.errors import Fact, NotebookFailed, UsageError
+from dashlib.paper import FONT, embedded
 from dashlib.settings import Settings
 from dashlib.workbench import Workbench
 
@@ -36,7 +37,7 @@ def report(wb: Workbench, run_id: str, *, lang: str, out: Path) -> Path:
     notebook = resources.folder("notebooks") / REPORT
     with surroundings(wb.settings):
         executed = run_notebook(notebook, out, {"run_id": str(run_id), "language": lang})
-    _write_private(out, _html(executed, lang))
+    write_private(out, page_of(executed, lang=lang, title=texts.text("report.title", lang), css=_css()))
     return out
 
 
@@ -55,7 +56,7 @@ def run_notebook(notebook: Path, out: Path, parameters: Mapping[str, Fact]) -> P
     _check(notebook, parameters)
     executed = out.with_suffix(".ipynb")
     # Made before papermill writes into it, so that it is never readable by others, not for a moment.
-    _write_private(executed, "")
+    write_private(executed, "")
     try:
         papermill.execute_notebook(
             str(notebook),
@@ -86,9 +87,8 @@ def _check(notebook: Path, parameters: Mapping[str, Fact]) -> None:
         raise UsageError("DL-NB-004", names=", ".join(unsafe))
 
 
-def _html(executed: Path, lang: str) -> str:
-    """What the notebook shows, without its code, its parameters and its words to programmers."""
-    import nbformat
+def page_of(executed: Path, *, lang: str, title: str, css: str) -> str:
+    """What an executed notebook shows, as one page: without its code, its parameters and its words to programmers."""
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
@@ -99,20 +99,30 @@ def _html(executed: Path, lang: str) -> str:
         config=Config({"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": hidden}}),
         **dict.fromkeys(("exclude_input", "exclude_input_prompt", "exclude_output_prompt"), True),
     )
-    page = {"lang": lang, "title": texts.text("report.title", lang), "css": _css()}
-    shown = nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
-    body, _ = exporter.from_notebook_node(shown, resources={"dashlib": page})
+    page = {"lang": lang, "title": title, "css": css}
+    body, _ = exporter.from_notebook_node(_read(executed), resources={"dashlib": page})
     return str(body)
 
 
+def told_by(executed: Path) -> list[dict[str, Any]]:
+    """What the outputs of an executed notebook tell programs beside what they show, in their order."""
+    outputs = [output for cell in _read(executed).cells for output in cell.get("outputs", [])]
+    return [output.metadata["dashlib"] for output in outputs if "dashlib" in output.get("metadata", {})]
+
+
+def _read(executed: Path) -> Any:
+    import nbformat
+
+    return nbformat.read(executed, as_version=4)  # type: ignore[no-untyped-call]
+
+
 def _css() -> str:
-    """The look of our pages, with the font in it: a report is one file."""
+    """The look of our pages, with the font in it."""
     css = "".join((STYLES / name).read_text("utf-8") for name in ("theme.css", "dashlib.css"))
-    font = STYLES / "source-sans-3-latin-wght-normal.woff2"
-    return css.replace(f'"{font.name}"', f'"data:font/woff2;base64,{base64.b64encode(font.read_bytes()).decode()}"')
+    return css.replace(f'"{FONT.name}"', f'"{embedded(FONT)}"')
 
 
-def _write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str) -> None:
     """Replaces the file as a whole, readable by its owner only."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

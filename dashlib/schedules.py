@@ -67,7 +67,7 @@ def add(wb: Workbench, kind: str, *, cron: str, name: str | None = None, **optio
     if not NAME.fullmatch(called) or holds_card(called):
         raise UsageError("DL-SCHED-004")
     row = {"user_id": wb.viewer.id, "name": called, "kind": kind, "cron": " ".join(cron.split())}
-    asked = _options(options)
+    asked = options_of(**options)
     with wb.database.connect() as connection:
         made = insert(Schedule).values(**row, options=asked.model_dump(mode="json")).on_conflict_do_nothing()
         if connection.scalar(made.returning(Schedule.id)) is None:
@@ -230,7 +230,12 @@ def finish(wb: Workbench, report: UUID, **outcome: Any) -> None:
             _note(connection, f"report.{outcome['status']}", str(report), {}, kind="report")
 
 
-def _options(given: dict[str, Any]) -> Options:
+def options_of(**given: Any) -> Options:
+    """What a report is asked for, its folder made if need be.
+
+    Raises:
+        UsageError: DL-SCHED-003, an option is unknown, missing or impossible; DL-OUT-001, the folder is closed.
+    """
     try:
         options = Options(**given)
     except ValidationError as refused:

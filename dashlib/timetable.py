@@ -59,3 +59,18 @@ def period_of(kind: Kind, day: date) -> Period:
         return Period(f"{until:%G-W%V}", until - 6 * DAY, until)
     until = day.replace(day=1) - DAY
     return Period(f"{until:%Y-%m}", until.replace(day=1), until)
+
+
+def period_called(kind: Kind, name: str) -> Period:
+    """The week or month that people call 2025-W26 or 2025-06.
+
+    Raises:
+        UsageError: DL-REP-002, none is called so.
+    """
+    try:
+        if kind == "weekly":
+            year, week = (int(part) for part in name.upper().split("-W"))
+            return period_of(kind, date.fromisocalendar(year, week, 7) + DAY)
+        return period_of(kind, date.fromisoformat(f"{name}-01") + 31 * DAY)
+    except ValueError:
+        raise UsageError("DL-REP-002") from None

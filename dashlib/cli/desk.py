@@ -37,8 +37,9 @@ ROOMS = {
     "export": ("export", "import-followup"),
     "lab": ("lab",),
     "reference": ("reference",),
+    "report": ("report",),
     "rules": ("rules",),
-    "runs": ("validate", "runs", "show", "results", "records", "logs", "report"),
+    "runs": ("validate", "runs", "show", "results", "records", "logs"),
     "schedule": ("schedule",),
     "worker": ("worker",),
 }

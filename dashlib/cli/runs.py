@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from dashlib import display, notebook, runs, texts, validation
+from dashlib import display, runs, validation
 from dashlib.cli.desk import (
     DAY,
     GRAVEST,
@@ -152,16 +152,3 @@ def logs(desk: Desk, run: str, limit: int | None, json_lines: bool) -> None:
         show_json(found.head(limit or found.height), desk.lang, of=found.height)
         return
     show_table(worded(found.head(limit or ROWS), desk.lang), desk.lang, of=found.height)
-
-
-@main.command()
-@click.argument("run")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Default: run-NUMBER.html, here.")
-@click.pass_obj
-def report(desk: Desk, run: str, out: Path | None) -> None:
-    """Write the report of RUN: one HTML file that asks nothing of the network."""
-    found = desk.run(run)
-    found.require_completed()
-    with display.busy("busy.report", desk.lang):
-        path = notebook.report(found.wb, str(found.id), lang=desk.lang, out=out or Path(f"run-{found.number}.html"))
-    click.echo(texts.text("cli.report", desk.lang, path=str(path)))

@@ -7,7 +7,8 @@ import click
 import polars as pl
 
 from dashlib import delivery, display, queue, schedules, texts
-from dashlib.cli.desk import Desk, as_json, json_option, main, show_json
+from dashlib.cli.desk import Desk, as_json, json_option, main, show_json, tell
+from dashlib.cli.report import tell_written
 from dashlib.errors import MailFailed
 from dashlib.mailing import server_of
 
@@ -82,13 +83,10 @@ def run(ctx: click.Context, name: str) -> None:
     made = delivery.make(wb, schedules.now_for(wb, name), again=True)
     if made is None:
         return
-    for path in made.written.paths:
-        click.echo(texts.text("cli.report", desk.lang, path=str(path)))
+    tell_written(made.written, desk.lang)
     if made.unsent:
-        click.echo(f"✕ {made.unsent}", err=True)
-    if missing := made.written.failed_sections:
-        click.echo(texts.text("schedule.partial", desk.lang, sections=", ".join(missing)), err=True)
-    ctx.exit(7 if missing or made.unsent else 0)
+        tell(made.unsent)
+    ctx.exit(7 if made.written.failed_sections or made.unsent else 0)
 
 
 @schedule.command()

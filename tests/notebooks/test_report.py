@@ -20,8 +20,8 @@ DAYS = """
     2025-06-03      | MÉD-0A11AA1111 | 54321           | 500   | 0              | 25       | 17         | 8
 """
 RULES = """
-    date_de_service | doctor        | lieu_de_pratique | rule_id | severity | results | lines | amount
-    2025-06-02      | MÉD-0A11AA1111 | 54321           | FEE     | error    | 30      | 30    | 1944.00
+    date_de_service | doctor        | lieu_de_pratique | rule_id | severity | results | lines | amount  | at_risk
+    2025-06-02      | MÉD-0A11AA1111 | 54321           | FEE     | error    | 30      | 30    | 1944.00 | 1944.00
 """
 SEEN = """
     date_de_service | doctor        | patients | registered | walk_in

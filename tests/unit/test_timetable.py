@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from dashlib.errors import UsageError
-from dashlib.timetable import Period, last_time, next_time, period_of, require_cron
+from dashlib.timetable import Period, last_time, next_time, period_called, period_of, require_cron
 
 
 def utc(text):
@@ -75,3 +75,33 @@ def test_a_report_is_of_the_last_whole_week_or_month(kind, day, name, since, unt
 def test_what_is_no_cron_or_never_comes_is_refused(cron):
     with pytest.raises(UsageError, match="DL-SCHED-001"):
         require_cron(cron)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "since", "until"),
+    [
+        ("weekly", "2025-W26", "2025-06-23", "2025-06-29"),
+        ("weekly", "2025-w01", "2024-12-30", "2025-01-05"),
+        ("weekly", "2026-W53", "2026-12-28", "2027-01-03"),
+        ("monthly", "2024-02", "2024-02-01", "2024-02-29"),
+        ("monthly", "2025-12", "2025-12-01", "2025-12-31"),
+    ],
+)
+def test_people_call_a_week_or_a_month_by_its_name(kind, name, since, until):
+    found = period_called(kind, name)
+    assert (str(found.since), str(found.until), found.name) == (since, until, name.upper())
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("weekly", "2025-W53"),
+        ("weekly", "2025-06"),
+        ("weekly", "juin"),
+        ("monthly", "2025-13"),
+        ("monthly", "2025-W26"),
+    ],
+)
+def test_what_names_no_period_is_refused(kind, name):
+    with pytest.raises(UsageError, match="DL-REP-002"):
+        period_called(kind, name)

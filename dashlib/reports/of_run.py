@@ -11,6 +11,7 @@ import polars as pl
 from dashlib import charts, markup, metrics, texts
 from dashlib.errors import NotFound
 from dashlib.markup import Markup, Tile
+from dashlib.runs import not_completed
 from dashlib.workbench import Workbench
 
 CHART_WIDTH = 980  # fits a card of a page of 1080 pixels
@@ -86,7 +87,7 @@ class Report:
         if run is None:
             raise NotFound("DL-RUN-404")
         if run["status"] != "completed":
-            raise NotFound("DL-RUN-406", run=str(run["number"]))
+            raise not_completed(run)
         return run
 
     def _lead(self) -> str:
