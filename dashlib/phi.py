@@ -11,6 +11,24 @@ import polars as pl
 from dashlib.cards import LIKE_CARD, without_cards
 
 NAMES = ("doctor_name", "patient_name")
+# What is no number, no code and no time where one belongs may be anything, a name too.
+NUMBER = r"^([#A-Za-z0-9_:./-]{1,15}|[A-Z][0-9][A-Z] [0-9][A-Z][0-9])$"
+CODE = r"^[#A-Z0-9_:.]{1,12}$"
+WORD = r"\pL{6}"  # contexts are shorter
+MASKED = "***"
+
+
+def _stands(name: str) -> pl.Expr:
+    text = pl.col(name).str.strip_chars()
+    return (text == "") | (text.str.contains(NUMBER) & text.str.contains(r"[0-9]"))
+
+
+BELONGS = {
+    **{name: _stands(name) for name in ("invoice", "facture", "id_ramq", "lieu_de_pratique")},
+    **{name: _stands(name) | pl.col(name).str.contains(CODE) for name in ("code", "debut_illisible", "fin_illisible")},
+    "element_de_contexte": ~pl.col("element_de_contexte").str.contains(WORD),
+}
+"""What may stand in a column of an export, where people look at it."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +55,17 @@ class Pseudonyms:
         return self._hash("check", "dashlib")[:32]
 
     def redacted(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """`frame` with pseudonyms for `doctor` and `patient`, without names, and without health insurance numbers."""
+        """`frame` with pseudonyms for `doctor` and `patient`, without names, and without health insurance numbers.
+
+        Where a number, a code, a time or contexts belong and something else stands, that is masked.
+        """
         stand_ins = {"doctor": self.doctors, "patient": self.patients}
         shown = frame.drop(NAMES, strict=False)
+        shown = shown.with_columns(
+            pl.when(stands).then(c).when(pl.col(c).is_not_null()).then(pl.lit(MASKED)).alias(c)
+            for c, stands in BELONGS.items()
+            if shown.schema.get(c) == pl.String
+        )
         said = {c: _without_cards for c, kind in shown.schema.items() if kind == pl.String}
         return shown.with_columns(made(shown[c]).alias(c) for c, made in (said | stand_ins).items() if c in shown)
 

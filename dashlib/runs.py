@@ -255,9 +255,9 @@ class Run:
 
         Raises:
             UsageError: DL-OUT-002 to 004, there is such a file, its name tells no format, or that is no workbook's.
-            NotFound: the run is another's, or not completed.
+            NotFound: the run is another's, or not completed; DL-RULE-404, 405, there is no such rule.
         """
-        asked = Asked(rule, severity, doctor, due)
+        asked = Asked(rule and self.rule_called(rule), severity, doctor, due)
         return handing_out.export(
             self.wb, self.id, Path(path), audience=audience, kind=kind, asked=asked, lang=lang, force=force
         )

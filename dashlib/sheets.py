@@ -46,7 +46,15 @@ def sheet(found: Sheet, lang: str) -> str:
     state = texts.text("rule.on" if rule.enabled else "rule.off", lang)
     version = f"{texts.text('rule.version', lang).lower()} {rule.version}"
     head = " · ".join([rule.name, severity(rule.severity, lang), state, version])
-    parts = [
+    return "\n".join(
+        [head, *_paragraphs([(texts.text(f"rule.{name}", lang), lines) for name, lines in told(found, lang)])]
+    )
+
+
+def told(found: Sheet, lang: str) -> list[tuple[str, list[str]]]:
+    """What a sheet tells of a rule, in its order: the key of the words before it (`rule.<key>`), and its lines."""
+    rule = found.rule
+    return [
         ("label", [said(rule.label, lang)]),
         ("meaning", [texts.text(f"rule.meaning.{rule.condition.type}", lang)]),
         ("codes", list(_codes(found, lang))),
@@ -59,7 +67,6 @@ def sheet(found: Sheet, lang: str) -> str:
         ("confidence", [display.confidence(rule.confidence, lang)]),
         ("latest", [_made(found.latest, lang)]),
     ]
-    return "\n".join([head, *_paragraphs([(texts.text(f"rule.{name}", lang), lines) for name, lines in parts])])
 
 
 def _paragraphs(parts: Iterable[tuple[str, list[str]]]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 import sqlalchemy as sa
 
-from dashlib import queue, registry, texts, validation
+from dashlib import queue, texts
 from dashlib.errors import ExportRefused, NotFound, UsageError
 from dashlib.leases import WAITING
 from dashlib.schema import File, RunLease, ValidationLog, ValidationRun
@@ -92,6 +92,9 @@ def submit(wb: Workbench, upload: Upload, *, run_date: date | None = None) -> UU
 
     What was validated before, or is being validated, is not validated twice: its run is given, and the copy deleted.
     """
+    # A page that takes files in reads none: 20 MiB come when the first is handed over.
+    from dashlib import validation
+
     try:
         run_id, is_new = validation.enlist(wb, upload.path, name=upload.name, run_date=run_date)
     except BaseException:
@@ -110,6 +113,8 @@ def carry_out(wb: Workbench, run_id: UUID) -> None:
     Raises:
         DashError: why the run failed; the run says so too.
     """
+    from dashlib import registry, validation
+
     with wb.database.connect() as connection:
         owner = connection.scalar(sa.select(ValidationRun.user_id).where(ValidationRun.id == run_id))
     if owner is None:

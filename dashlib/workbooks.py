@@ -217,8 +217,8 @@ def _about(runs: Sequence[OwnRun], which: UUID | Scope, lang: str) -> str:
     if isinstance(which, Scope):
         about = texts.text("book.scope", lang, period=texts.period(which.since, which.until, lang), runs=numbers)
         return about + (f" · {which.place}" if which.place else "")
-    run = runs[0]
-    return texts.text("book.run", lang, run=numbers, file=run.file, day=texts.day(run.as_of))
+    # Without the file's name, which people give after patients.
+    return texts.text("book.run", lang, run=numbers, day=texts.day(runs[0].as_of))
 
 
 def _figures(book: Book, page: "Worksheet", whole: pl.DataFrame, at: int) -> int:

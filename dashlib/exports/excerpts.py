@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 
 from dashlib.exports.gate import to_utf8
@@ -40,6 +39,8 @@ def claims_of(data: bytes) -> Claims:
 
 def excerpt(claims: Claims, wanted: pl.Series) -> bytes:
     """The export with those claims only whose row numbers are wanted, as its bytes were."""
+    import numpy as np
+
     rows = claims.rows.filter(pl.col("row_number").is_in(wanted.implode()))
     octets = np.frombuffer(claims.text.data, np.uint8)
     ends = np.flatnonzero(octets == ord("\n")) + 1

@@ -9,11 +9,14 @@ from collections.abc import Buffer, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from dashlib.exports.gate import BLOCK
+
+if TYPE_CHECKING:
+    import numpy as np
 
 MAX_FIELD = 64 * 1024  # characters of a field; real ones have some hundred
 MAX_COLUMNS = 200
@@ -103,7 +106,10 @@ class Text:
         return int(self._ends[first - 1]) + 1, int(self._ends[last])
 
     @cached_property
-    def _ends(self) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    def _ends(self) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+        # 8 MiB that pages, which read no files, do without.
+        import numpy as np
+
         octets = np.frombuffer(self.data, np.uint8)
         ends = [np.flatnonzero(octets[at : at + BLOCK] == ord("\n")) + at for at in range(0, len(octets), BLOCK)]
         return np.concatenate(

@@ -4,6 +4,7 @@ Dashboards take each day of a doctor from the newest completed run that holds it
 Results that are set aside are not counted, or apart. Roll-ups hold no identity: doctors are pseudonyms.
 """
 
+from dashlib.metrics.days import DayFigures, day_figures, fee_days, interrupted
 from dashlib.metrics.errors import (
     RunChange,
     doctor_weeks,
@@ -20,6 +21,7 @@ from dashlib.metrics.guide import (
     validation_run_with_results,
 )
 from dashlib.metrics.of_run import most_common_rules, patient_days, rejected_lines, run_summary
+from dashlib.metrics.parts import parts
 from dashlib.metrics.patients import (
     day_table,
     doctor_days,
@@ -40,22 +42,27 @@ from dashlib.metrics.rules import (
 from dashlib.metrics.scope import Holdings, Scope, holdings
 
 __all__ = [
+    "DayFigures",
     "Holdings",
     "RuleSheet",
     "RunChange",
     "Scope",
     "codes_needing_contexts",
     "common_rules",
+    "day_figures",
     "day_table",
     "doctor_days",
     "doctor_weeks",
     "error_days",
     "error_facts",
+    "fee_days",
     "first_to_treat",
     "holdings",
+    "interrupted",
     "most_common_errors",
     "most_common_rules",
     "office_fee_thresholds",
+    "parts",
     "patient_daily_count",
     "patient_days",
     "patient_totals",

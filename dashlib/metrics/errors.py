@@ -7,8 +7,8 @@ import polars as pl
 import sqlalchemy as sa
 
 from dashlib.figures import ErrorFacts, Figures
-from dashlib.metrics.rows import cells, rule_rows, total
-from dashlib.metrics.rules import rules_by_stake
+from dashlib.metrics.rows import cells, doctor_rows, rule_rows, total, week_of
+from dashlib.metrics.rules import most_at_risk, rules_by_stake
 from dashlib.metrics.scope import Scope
 from dashlib.schema import RollupChange, RollupDoctorDay, ValidationRun
 from dashlib.workbench import Workbench
@@ -36,11 +36,18 @@ class RunChange:
     rows: pl.DataFrame
 
 
-def error_facts(wb: Workbench, scope: Scope, *, severity: str | None, lang: str) -> ErrorFacts:
-    """All that the page of error rates shows; without a severity it looks at errors and lists every rule."""
+def error_facts(
+    wb: Workbench, scope: Scope, *, severity: str | None, lang: str, rules: pl.DataFrame | None = None
+) -> ErrorFacts:
+    """All that the page of error rates shows; without a severity it looks at errors and lists every rule.
+
+    Args:
+        rules: the rules of the scope where they were asked for already, with the columns of `rules_by_stake`.
+    """
     looked_at = severity or "error"
     days, earlier = (error_days(wb, part, severity=looked_at) for part in (scope, scope.before))
     seen, seen_before = (_seen(wb, part) for part in (scope, scope.before))
+    held = _held(wb, scope)
     comparable = int(earlier["lines"].sum()) * LEAST_TO_COMPARE > int(days["lines"].sum())
     return ErrorFacts(
         since=scope.since,
@@ -49,11 +56,11 @@ def error_facts(wb: Workbench, scope: Scope, *, severity: str | None, lang: str)
         days=days,
         now=Figures.of(days),
         before=Figures.of(earlier) if comparable else None,
-        rules=rules_by_stake(wb, scope, severity=severity, lang=lang),
+        rules=rules_by_stake(wb, scope, severity=severity, lang=lang) if rules is None else rules,
         seen=seen,
         seen_before=seen_before if comparable else seen_before.clear(),
-        places=_count(wb, scope, "lieu_de_pratique"),
-        doctors=_count(wb, scope, "doctor"),
+        places=held["lieu_de_pratique"].n_unique(),
+        doctors=held["doctor"].n_unique(),
     )
 
 
@@ -103,7 +110,7 @@ def doctor_weeks(wb: Workbench, scope: Scope, *, severity: str = "error", doctor
         (doctors x weeks, 6), most at risk first, then by week: doctor str; week date, a Monday; lines, hits i64;
         at_risk, to_repay decimal (CAD).
     """
-    most = _most_at_risk(wb, scope, doctors)
+    most = most_at_risk(wb, scope, doctors)
     narrowed = Scope(scope.since, scope.until, scope.places, tuple(most["doctor"]), scope.rule)
     if most.is_empty():
         narrowed = scope
@@ -162,6 +169,13 @@ def version_changes(wb: Workbench, scope: Scope) -> pl.DataFrame:
 def _seen(wb: Workbench, scope: Scope) -> pl.DataFrame:
     """Patients of each doctor's day, for their median; of a long period the mean of each week's."""
     found, day = cells(scope, by_week=True), RollupDoctorDay
+    where = [day.in_force, day.date_de_service.between(scope.since, scope.until)]
+    where += [day.doctor.in_(scope.doctors)] if scope.doctors else []
+    if scope.is_by_week and scope.doctors and not scope.places:
+        # Weeks tell the days at each place: who works at two in a day would see half as many in each.
+        week = week_of(day.date_de_service).label("date_de_service")
+        patients = sa.cast(sa.func.avg(day.patients), sa.Float).label("patients")
+        return wb.frame(sa.select(week, patients).where(*where).group_by(week))
     if scope.is_by_week:
         mean = sa.cast(sa.func.sum(found.c.patients), sa.Float) / sa.func.sum(found.c.days)
         at = found.c.week.label("date_de_service")
@@ -169,22 +183,13 @@ def _seen(wb: Workbench, scope: Scope) -> pl.DataFrame:
     if scope.places:
         found = cells(scope, by_week=False)
         return wb.frame(sa.select(found.c.date_de_service, sa.cast(found.c.patients, sa.Float).label("patients")))
-    where = [day.in_force, day.date_de_service.between(scope.since, scope.until)]
-    where += [day.doctor.in_(scope.doctors)] if scope.doctors else []
     return wb.frame(sa.select(day.date_de_service, sa.cast(day.patients, sa.Float).label("patients")).where(*where))
 
 
-def _count(wb: Workbench, scope: Scope, name: str) -> int:
-    found = cells(scope, by_week=True, of_doctors=True)
-    distinct = sa.select(found.c[name]).distinct().subquery()
-    return int(wb.frame(sa.select(sa.func.count().label("n")).select_from(distinct)).item())
-
-
-def _most_at_risk(wb: Workbench, scope: Scope, doctors: int) -> pl.DataFrame:
-    found = cells(scope, by_week=True, of_doctors=True)
-    most = sa.func.sum(found.c.at_risk).desc()
-    ranked = sa.select(found.c.doctor).group_by(found.c.doctor).order_by(most, found.c.doctor)
-    return wb.frame(ranked.limit(doctors))
+def _held(wb: Workbench, scope: Scope) -> pl.DataFrame:
+    """The doctors of a scope and their places, each pair once."""
+    found = doctor_rows(scope)
+    return wb.frame(sa.select(found.c.doctor, found.c.lieu_de_pratique).distinct())
 
 
 def _of_rule_alone(days: pl.DataFrame, wb: Workbench, scope: Scope) -> pl.DataFrame:

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 
 from dashlib.metrics.rows import total
 from dashlib.metrics.rules import labelled
-from dashlib.rules.advice import AWAITING
 from dashlib.schema import RejectedRecord, RollupDay, RollupDoctorDay, RollupRule, ValidationRun
 from dashlib.workbench import Workbench
 
@@ -26,6 +25,7 @@ def run_summary(wb: Workbench, run_id: str) -> dict[str, Any] | None:
             run.id,
             run.number,
             run.status,
+            run.error_code,
             run.completed_at,
             run.record_count,
             run.rejected_count,
@@ -50,6 +50,9 @@ def run_summary(wb: Workbench, run_id: str) -> dict[str, Any] | None:
 
 
 def _awaiting(run_id: str) -> sa.ScalarSelect[Any]:
+    # Pages ask other questions, and do without what reads rules: 10 MiB.
+    from dashlib.rules.advice import AWAITING
+
     rule = RollupRule
     return (
         sa.select(total(rule.amount))

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
-from dashlib.metrics.rows import SEEN, cells, total, week_of
+from dashlib.metrics.rows import SEEN, cells, doctor_rows, total, week_of
 from dashlib.metrics.scope import Scope
 from dashlib.schema import RollupDate, RollupDay, RollupDoctorDay, RuleEntry
 from dashlib.workbench import Workbench
@@ -171,7 +171,7 @@ def _held(scope: Scope) -> list[sa.ColumnElement[bool]]:
 
 
 def _busiest(wb: Workbench, scope: Scope) -> tuple[str, ...]:
-    found = cells(scope, by_week=True, of_doctors=True)
+    found = doctor_rows(scope)
     most = sa.func.sum(found.c.patients).desc()
     query = sa.select(found.c.doctor).group_by(found.c.doctor).order_by(most, found.c.doctor).limit(BUSIEST)
     return tuple(wb.frame(query)["doctor"])

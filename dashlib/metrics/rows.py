@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from dashlib.metrics.scope import Scope
-from dashlib.schema import RollupDay, RollupRule, RollupRuleSpan, RollupWeek
+from dashlib.schema import RollupDay, RollupDoctorSpan, RollupRule, RollupRuleSpan, RollupWeek
 
 COUNTS = (
     *("lines", "lines_in_error", "lines_in_warning", "lines_in_info", "worst_warning", "worst_info"),
@@ -15,6 +15,7 @@ COUNTS = (
 )
 FOUND = ("results", "lines", "invoices", "amount", "at_risk", "to_repay", "gain", "acknowledged")
 SEEN = ("patients", "registered", "registered_paid", "walk_in", "walk_in_paid")
+FEES = ("fee_billed", "fee_below", "fee_difference")
 ALL = "*"
 SPANS, DOCTORS_SPANS = (364, 91, 7), (91,)
 FIRST_MONDAY = date(2001, 1, 1)  # from which the database counts spans
@@ -24,7 +25,7 @@ type Rows = sa.Select[*tuple[Any, ...]]
 
 def cells(scope: Scope, *, by_week: bool, of_doctors: bool = False) -> sa.Subquery:
     """Doctors' days or weeks at places: date_de_service (of a week its Monday), week, doctor, lieu_de_pratique, `days`
-    (how many the row sums), COUNTS and SEEN.
+    (how many the row sums), COUNTS, SEEN and FEES.
 
     By day each row is a day; by week the days at the two ends, outside a whole week, are rows of their own. `doctor` is
     told where the scope names doctors, or for `of_doctors`; else a row can be of all («*»).
@@ -35,11 +36,29 @@ def cells(scope: Scope, *, by_week: bool, of_doctors: bool = False) -> sa.Subque
     if first < end:
         at = [whole.week.label("date_de_service"), whole.week.label("week")]
         known = [*at, whole.doctor, whole.lieu_de_pratique, whole.days]
-        figures = [getattr(whole, name) for name in (*COUNTS, *SEEN)]
+        figures = [getattr(whole, name) for name in (*COUNTS, *SEEN, *FEES)]
         where = [whole.week >= first, whole.week < end, *_of(scope, whole.doctor, whole.lieu_de_pratique)]
         if not scope.doctors:
             where.append(whole.doctor != ALL if of_doctors else whole.doctor == ALL)
         parts.append(sa.select(*known, *figures).where(*where))
+    return sa.union_all(*parts).subquery()
+
+
+def doctor_rows(scope: Scope) -> sa.Subquery:
+    """Doctors at their places over the whole scope: doctor, lieu_de_pratique, lines, at_risk, patients."""
+    spans, ends = _divided(scope, (DOCTORS_SPANS[0], 7))
+    day, week, long = RollupDay, RollupWeek, RollupDoctorSpan
+    names = ("doctor", "lieu_de_pratique", "lines", "at_risk", "patients")
+
+    def part(table: Any, *where: Any) -> Rows:
+        chosen = _of(scope, table.doctor, table.lieu_de_pratique)
+        return sa.select(*(getattr(table, name) for name in names)).where(*where, *chosen)
+
+    parts = [part(day, day.in_force, day.date_de_service.between(*end)) for end in ends]
+    for size, first, end in spans:
+        at = week.week if size == 7 else long.first
+        of_one = [week.doctor != ALL] if size == 7 else []
+        parts.append(part(week if size == 7 else long, at >= first, at < end, *of_one))
     return sa.union_all(*parts).subquery()
 
 
@@ -55,8 +74,8 @@ def rule_rows(
     """
     wanted = (scope.rule,) if scope.rule else tuple(rules)
     of_one = bool(scope.doctors)
-    # Single doctors have no weeks, and their sums no places.
-    if by == "day" or (of_one and (by == "week" or by_place or scope.places)):
+    # Single doctors have no weeks.
+    if by == "day" or (of_one and by == "week"):
         return _rule_days(scope, scope.since, scope.until, severity, wanted).subquery()
     sizes = DOCTORS_SPANS if of_one else SPANS if by == "scope" else SPANS[-1:]
     spans, ends = _divided(scope, sizes)
@@ -119,7 +138,14 @@ def _of(scope: Scope, doctor: Any, place: Any) -> list[sa.ColumnElement[bool]]:
 
 def _cell_days(scope: Scope, since: date, until: date) -> Rows:
     day = RollupDay
-    figures = [getattr(day, name) for name in (*COUNTS, *SEEN)]
+    is_billed = day.fee_codes.is_not(None)
+    is_below = sa.and_(is_billed, day.fee_results > 0, day.fee_difference < 0)
+    fees = (
+        sa.case((is_billed, 1), else_=0).label("fee_billed"),
+        sa.case((is_below, 1), else_=0).label("fee_below"),
+        sa.case((is_below, day.fee_difference), else_=0).label("fee_difference"),
+    )
+    figures = [*(getattr(day, name) for name in (*COUNTS, *SEEN)), *fees]
     once = sa.literal(1, sa.Integer).label("days")
     known = [day.date_de_service, week_of(day.date_de_service).label("week"), day.doctor, day.lieu_de_pratique, once]
     where = [day.in_force, day.date_de_service.between(since, until), *_of(scope, day.doctor, day.lieu_de_pratique)]
@@ -150,8 +176,8 @@ def _rule_spans(
     known = [span.first, span.first.label("week"), span.doctor, span.lieu_de_pratique, span.rule_id, span.severity]
     where = [span.first >= first, span.first < end]
     if scope.doctors:
-        # Single doctors have one kind of span, at all places: saying so leads PostgreSQL to a worse index.
-        where += [span.doctor.in_(scope.doctors), span.doctor != ALL]
+        # Single doctors have one kind of span: saying so leads PostgreSQL to a worse index.
+        where += [span.doctor != ALL, *_of(scope, span.doctor, span.lieu_de_pratique)]
     else:
         where += [span.days == days, span.doctor == ALL]
         one = span.lieu_de_pratique.in_(scope.places) if scope.places else span.lieu_de_pratique == ALL

@@ -9,7 +9,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from dashlib.metrics.labels import label_of
-from dashlib.metrics.rows import FOUND, cells, rule_rows, total
+from dashlib.metrics.rows import FOUND, cells, doctor_rows, rule_rows, total
 from dashlib.metrics.scope import Scope
 from dashlib.recounting import today
 from dashlib.schema import (
@@ -48,19 +48,20 @@ class RuleSheet:
 
 
 def rules_by_stake(wb: Workbench, scope: Scope, *, severity: str | None = None, lang: str = "fr") -> pl.DataFrame:
-    """Rules that found something, in the order of `first_to_treat`.
+    """Rules with open results, in the order of `first_to_treat`.
 
     Returns:
-        (rules x severities, 12): rule_id, label, severity str; results, lines, invoices i64, open ones (an invoice
-        counts once in each doctor's day and place); amount, at_risk, to_repay, gain decimal (CAD); acknowledged i64,
-        results set aside; earliest_unpaid date, the first service with money at risk, null where there is none. A rule
-        without a label is called by its name.
+        (rules x severities, 13): rule_id, label, severity str; results, lines, invoices i64, open ones (an invoice
+        counts once in each doctor's day and place); amount, at_risk, to_repay, gain, stake decimal (CAD), `stake` being
+        the three before it; acknowledged i64, results set aside; earliest_unpaid date, the first service with money at
+        risk, null where there is none. A rule without a label is called by its name.
     """
-    return first_to_treat(labelled(wb, rule_rows(scope, severity=severity), lang))
+    return _told(wb, scope, severity, lang).filter(pl.col("results") > 0)
 
 
 def common_rules(wb: Workbench, scope: Scope, *, severity: str | None = None, lang: str = "fr") -> pl.DataFrame:
-    """`rules_by_stake` with `new` i64: results of the rule that the newest run has, and the run before had not."""
+    """`rules_by_stake`, also of rules whose results are all set aside, with `new` i64: results of the rule that the
+    newest run has and the run before had not, told once where a rule has two severities."""
     newest = sa.select(RUN.id).where(RUN.status == "completed").order_by(RUN.number.desc()).limit(1).scalar_subquery()
     change = RollupChange
     new = wb.frame(
@@ -68,8 +69,8 @@ def common_rules(wb: Workbench, scope: Scope, *, severity: str | None = None, la
             change.validation_run_id == newest, change.status == "new", change.rule_id != ""
         )
     )
-    rules = rules_by_stake(wb, scope, severity=severity, lang=lang)
-    return rules.join(new, on="rule_id", how="left", maintain_order="left").with_columns(pl.col("new").fill_null(0))
+    rules = _told(wb, scope, severity, lang).join(new, on="rule_id", how="left", maintain_order="left")
+    return rules.with_columns(new=pl.when(pl.col("rule_id").is_first_distinct()).then("new").fill_null(0))
 
 
 def rules_by_place(wb: Workbench, scope: Scope, rules: Sequence[str], *, severity: str | None = None) -> pl.DataFrame:
@@ -92,12 +93,17 @@ def rules_by_doctor(
 ) -> pl.DataFrame:
     """What these rules found with the `doctors` doctors who have most at risk; columns of `rules_by_place`, with
     doctor str in the place's stead."""
-    found = cells(scope, by_week=True, of_doctors=True)
-    most = sa.func.sum(found.c.at_risk).desc()
-    ranked = sa.select(found.c.doctor).group_by(found.c.doctor).order_by(most, found.c.doctor).limit(doctors)
-    chosen = tuple(wb.frame(ranked)["doctor"])
+    chosen = tuple(most_at_risk(wb, scope, doctors)["doctor"])
     narrowed = Scope(scope.since, scope.until, scope.places, chosen or scope.doctors, scope.rule)
     return _rates(wb, narrowed, rules, severity, "doctor")
+
+
+def most_at_risk(wb: Workbench, scope: Scope, doctors: int) -> pl.DataFrame:
+    """(at most `doctors`, 1) doctor str: those with most at risk in the scope, most first."""
+    found = doctor_rows(scope)
+    most = sa.func.sum(found.c.at_risk).desc()
+    ranked = sa.select(found.c.doctor).group_by(found.c.doctor).order_by(most, found.c.doctor)
+    return wb.frame(ranked.limit(doctors))
 
 
 def rule_weeks(wb: Workbench, scope: Scope, rules: Sequence[str]) -> pl.DataFrame:
@@ -123,9 +129,9 @@ def rule_sheet(wb: Workbench, rule: str, scope: Scope) -> RuleSheet:
 
 
 def first_to_treat(rules: pl.DataFrame) -> pl.DataFrame:
-    """Rules in the order in which they are worth treating: errors first, then by the money at stake."""
+    """Rules in the order in which they are worth treating: errors first, then by stake, then by results."""
     gravest = pl.col("severity").replace_strict({"error": 0, "warning": 1}, default=2, return_dtype=pl.Int8)
-    return rules.sort(gravest, -pl.col("amount"), "rule_id", nulls_last=True)
+    return rules.sort(gravest, -pl.col("stake"), -pl.col("results"), "rule_id", nulls_last=True)
 
 
 def labelled(wb: Workbench, found: sa.Subquery, lang: str) -> pl.DataFrame:
@@ -137,7 +143,12 @@ def labelled(wb: Workbench, found: sa.Subquery, lang: str) -> pl.DataFrame:
     query = sa.select(summed.c.rule_id, label_of(summed.c.rule_id, lang), summed.c.severity, *rest)
     rules = wb.frame(query.outerjoin(RuleEntry, RuleEntry.name == summed.c.rule_id))
     order = ("rule_id", "label", "severity", "results", "lines", "invoices", "amount", "at_risk", "to_repay", "gain")
-    return rules.select(*order, "acknowledged", "earliest_unpaid")
+    stake = (pl.col("at_risk") + pl.col("to_repay") + pl.col("gain")).alias("stake")
+    return rules.select(*order, stake, "acknowledged", "earliest_unpaid")
+
+
+def _told(wb: Workbench, scope: Scope, severity: str | None, lang: str) -> pl.DataFrame:
+    return first_to_treat(labelled(wb, rule_rows(scope, severity=severity), lang))
 
 
 def _asked(rules: Sequence[str]) -> Sequence[str]:

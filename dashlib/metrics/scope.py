@@ -7,13 +7,13 @@ import sqlalchemy as sa
 
 from dashlib.metrics.labels import label_of
 from dashlib.recounting import recount_expired
-from dashlib.schema import RollupDoctorDay, RollupRuleSpan, RollupWeek, RuleEntry, ValidationRun
+from dashlib.schema import RollupDoctorDay, RollupDoctorSpan, RollupRuleSpan, RollupWeek, RuleEntry, ValidationRun
 from dashlib.workbench import Workbench
 
 BY_WEEK_FROM = 120
 """Days above which a period is told by week: a day is then no more than a point."""
 
-WEEKS, DAYS, SPANS, RUNS = RollupWeek, RollupDoctorDay, RollupRuleSpan, ValidationRun
+WEEKS, DAYS, HELD, SPANS, RUNS = RollupWeek, RollupDoctorDay, RollupDoctorSpan, RollupRuleSpan, ValidationRun
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ def holdings(wb: Workbench, *, lang: str = "fr") -> Holdings | None:
     lines = wb.frame(
         sa.select(sa.cast(sa.func.sum(WEEKS.lines), sa.BigInteger).label("lines")).where(WEEKS.doctor == "*")
     ).item()
-    doctors, places = (_choices(wb, column) for column in (WEEKS.doctor, WEEKS.lieu_de_pratique))
+    doctors, places = (_choices(wb, column) for column in (HELD.doctor, HELD.lieu_de_pratique))
     return Holdings(number, completed_at, **held, lines=lines, doctors=doctors, places=places, rules=_rules(wb, lang))
 
 
 def _choices(wb: Workbench, column: sa.orm.InstrumentedAttribute[str]) -> tuple[str, ...]:
-    return tuple(wb.frame(sa.select(column).where(WEEKS.doctor != "*").distinct().order_by(column)).to_series())
+    return tuple(wb.frame(sa.select(column).distinct().order_by(column)).to_series())
 
 
 def _rules(wb: Workbench, lang: str) -> dict[str, str]:

@@ -6,9 +6,10 @@ that are set aside are counted in `acknowledged` alone.
 A doctor's day counts from the newest completed run that holds it: there `in_force` is true, in RollupDoctorDay (whose
 unique index lets one run hold a day), RollupDay and RollupRule alike. Triggers of the runs keep it so. Beside them
 stand sums of what is in force, because a question must read few rows: RollupWeek for figures of long periods,
-RollupRuleSpan for rules, of which there are hundreds in each, RollupDate for patients, who do not add up over doctors.
-They are made anew for the weeks that a run, its deletion or an acknowledgement touches (`sum_weeks`). RollupChange is
-what a run has beside the one before it, whose results may be cleared by the time somebody asks.
+RollupDoctorSpan for who stands out in them, RollupRuleSpan for rules, of which there are hundreds in each, RollupDate
+for patients, who do not add up over doctors. They are made anew for the weeks that a run, its deletion or an
+acknowledgement touches (`sum_weeks`). RollupChange is what a run has beside the one before it, whose results may be
+cleared by the time somebody asks.
 """
 
 import datetime
@@ -161,7 +162,8 @@ class RollupRunDay(Base):
 class RollupWeek(Base):
     """A doctor's week at one place, or («*») of all doctors there: sums of the days in force.
 
-    Patients are summed over `days`, the doctors' days, and distinct in each.
+    Patients are summed over `days`, the doctors' days, and distinct in each. `fee_billed` are the days with an office
+    fee, `fee_below` those of them where the rules ask for less, and `fee_difference` how much less, negative or 0.
     """
 
     __tablename__ = "rollup_weeks"
@@ -188,11 +190,28 @@ class RollupWeek(Base):
     walk_in: Mapped[Count]
     walk_in_paid: Mapped[Count]
 
+    fee_billed: Mapped[Count]
+    fee_below: Mapped[Count]
+    fee_difference: Mapped[Sum]
+
+
+class RollupDoctorSpan(Base):
+    """A doctor's thirteen weeks at one place, counted from 2001-01-01: sums of his weeks."""
+
+    __tablename__ = "rollup_doctor_spans"
+
+    first: Mapped[datetime.date] = mapped_column(primary_key=True)
+    doctor: Mapped[str] = mapped_column(primary_key=True)
+    lieu_de_pratique: Mapped[str] = mapped_column(primary_key=True)
+    lines: Mapped[Count]
+    at_risk: Mapped[Sum]
+    patients: Mapped[Count]
+
 
 class RollupRuleSpan(Base):
     """What a rule found in a week, in thirteen or in fifty-two: at a place or («*») at all, over all doctors («*»).
 
-    Of single doctors there are sums at all places, of thirteen weeks. Spans are counted from 2001-01-01.
+    Of single doctors there are sums of thirteen weeks, at each of their places. Spans are counted from 2001-01-01.
     `earliest_unpaid` is the first date with money at risk.
     """
 
@@ -203,6 +222,16 @@ class RollupRuleSpan(Base):
         Index(
             "idx_rollup_rule_spans_rule_id",
             *("rule_id", "days", "lieu_de_pratique", "first"),
+            postgresql_include=["severity", "results", "lines", "at_risk", "to_repay", "gain"],
+            postgresql_where=text("doctor = '*'"),
+        ),
+        Index(
+            "idx_rollup_rule_spans_lieu_de_pratique",
+            *("days", "lieu_de_pratique", "first", "rule_id", "severity"),
+            postgresql_include=[
+                *("results", "lines", "invoices", "amount", "at_risk", "to_repay", "gain"),
+                *("acknowledged", "earliest_unpaid"),
+            ],
             postgresql_where=text("doctor = '*'"),
         ),
         Index("idx_rollup_rule_spans_first", "days", "first", postgresql_where=text("doctor = '*'")),

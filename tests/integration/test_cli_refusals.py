@@ -23,6 +23,7 @@ COMMANDS = (
     ("rules", "preview", "DQ_FUTURE_DATE", "--set", "{}=2"),
     ("rules", "{}"),
     ("results", "last", "--rule", "{}"),
+    ("export", "last", "--out", "a.csv", "--rule", "{}"),
     ("results", "last", "--severity", "{}"),
     ("results", "{}"),
     ("results", "last", "--limit", "{} a"),

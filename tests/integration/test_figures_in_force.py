@@ -235,7 +235,8 @@ def test_figures_follow_what_is_set_aside_and_taken_back(wb, one_day):
     names = [int(called.partition(":")[2]) for called in found["result"]]
     acknowledgements.acknowledge(wb, one_day.id, names, reason="accepte", note=None, until=None)
     assert figures(wb) == (3, 0, 2, Decimal("0.00"))
-    rules = metrics.rules_by_stake(wb, EVER)
+    assert metrics.rules_by_stake(wb, EVER).filter(severity="error").is_empty()
+    rules = metrics.common_rules(wb, EVER)
     assert rules.filter(severity="error")["results"].sum() == 0
     assert rules.filter(severity="error")["acknowledged"].sum() == len(names)
     acknowledgements.withdraw(wb, one_day.id, names)

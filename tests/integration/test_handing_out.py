@@ -216,7 +216,10 @@ def test_a_list_can_be_of_a_rule_a_severity_and_a_doctor(run, tmp_path, wb):
     doctor = wb.pseudonyms.doctors(pl.Series([DOCTOR])).item()
     run.export(tmp_path / "a.parquet", severity="error", doctor=doctor)
     assert pl.read_parquet(tmp_path / "a.parquet").select("severity", "doctor").unique().rows() == [("error", doctor)]
-    assert run.export(tmp_path / "b.parquet", rule="NONE_SUCH") == 0
+    [(rule, found), *_] = run.results["rule_id"].value_counts(sort=True).rows()
+    assert run.export(tmp_path / "b.parquet", rule=rule.lower()) == found
+    with pytest.raises(NotFound, match="DL-RULE-405"):
+        run.export(tmp_path / "c.parquet", rule="NONE_SUCH")
 
 
 def test_a_scope_takes_each_doctors_day_from_its_newest_run(wb, validated):

@@ -169,11 +169,11 @@ def test_a_run_shows_its_own_days_and_rules_whatever_came_after(wb, two_runs):
 
 
 AWAITING_RULES = """
-    date_de_service | doctor | lieu_de_pratique | rule_id | severity | category    | results | lines | amount
-    2025-06-02      | M1     | 54321            | FEE     | error    | office_fee  | 1       | 1     | 300.00
-    2025-06-02      | M1     | 54321            | LATER   | info     | awaiting    | 2       | 2     | 500.00
-    2025-06-03      | M1     | 54321            | LATER   | info     | awaiting    | 1       | 1     | 50.50
-    2025-06-03      | M1     | 54321            | VISIT   | error    | annual      | 9       | 9     | 20.00
+    date_de_service | doctor | lieu_de_pratique | rule_id | severity | category    | results | lines | amount | at_risk
+    2025-06-02      | M1     | 54321            | FEE     | error    | office_fee  | 1       | 1     | 300.00 | 300.00
+    2025-06-02      | M1     | 54321            | LATER   | info     | awaiting    | 2       | 2     | 500.00 | 0.00
+    2025-06-03      | M1     | 54321            | LATER   | info     | awaiting    | 1       | 1     | 50.50  | 0.00
+    2025-06-03      | M1     | 54321            | VISIT   | error    | annual      | 9       | 9     | 20.00  | 20.00
 """
 
 

@@ -81,10 +81,10 @@ def test_amounts_codes_moments_digests_and_ids_are_left_alone(text):
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_frame_is_redacted_of_the_same_numbers(number):
-    frame = pl.DataFrame({"code": ["15804", f"voir {number}.", None]})
-    redacted = Pseudonyms(b"key").redacted(frame)["code"]
+    frame = pl.DataFrame({"diagnostic": ["15804", f"voir {number}.", None]})
+    redacted = Pseudonyms(b"key").redacted(frame)["diagnostic"]
     assert redacted.to_list() == ["15804", f"voir {CARD_REDACTED}.", None]
-    assert frame["code"].str.contains(LIKE_CARD).to_list() == [False, True, None]
+    assert frame["diagnostic"].str.contains(LIKE_CARD).to_list() == [False, True, None]
 
 
 def test_no_shipped_rule_reads_like_a_number():

@@ -1,6 +1,7 @@
 import polars as pl
 
 from dashlib.phi import Pseudonyms, fingerprint_texts
+from tests.tables import cells
 
 KEY, OTHER = Pseudonyms(b"one key"), Pseudonyms(b"another")
 
@@ -38,3 +39,21 @@ def test_identical_lines_have_fingerprints_of_their_own():
     prints = KEY.fingerprints(texts)
     assert prints.n_unique() == 3
     assert KEY.fingerprints(texts.reverse()).to_list() == prints.reverse().to_list()
+
+
+STRAY = """
+    invoice      | id_ramq     | lieu_de_pratique | code    | element_de_contexte | debut_illisible
+    130004509    | 15770013527 | 54321            | 15804   | G160, #AR           | 25:00
+    A-12/3       |             | H2X 1Y4          | ABC     | ICEPD               | ?
+    EXEMPLE, ANA | EXEMPLE ANA | Clinique Exemple | EXEMPLE, | AR; Exemple         | Exemple, Ana
+"""
+SHOWN = """
+    invoice      | id_ramq     | lieu_de_pratique | code    | element_de_contexte | debut_illisible
+    130004509    | 15770013527 | 54321            | 15804   | G160, #AR           | 25:00
+    A-12/3       |             | H2X 1Y4          | ABC     | ICEPD               | ***
+    ***          | ***         | ***              | ***     | ***                 | ***
+"""
+
+
+def test_what_is_no_number_where_one_belongs_is_masked_for_it_may_be_a_name():
+    assert KEY.redacted(pl.DataFrame(cells(STRAY))).rows() == pl.DataFrame(cells(SHOWN)).rows()
