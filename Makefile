@@ -5,7 +5,7 @@ SHELL := /bin/bash
 BIN := .venv/bin
 DEMO := build/demo
 
-.PHONY: help demo test check bench lab dashboards lock clean
+.PHONY: help demo test check bench screenshots lab dashboards lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,10 @@ test: check ## everything: also PostgreSQL, Redis, kernels, the browser, and man
 
 bench: .venv/installed ## how fast, as ratios to the floor; figures in build/bench.json
 	@$(BIN)/python -m tests.bench
+
+screenshots: .venv/installed ## a picture of every page and state, in build/screenshots
+	@tests/install-browser
+	@$(BIN)/python -m tests.screenshots
 
 lab: .venv/installed ## the notebooks in JupyterLab
 	@$(BIN)/dashlib lab

@@ -30,24 +30,42 @@ class Markup(str):
 
 @dataclass(frozen=True)
 class Tile:
-    """One figure: what it is, its value, and a note on its direction; `good` is None where neither way is better."""
+    """One figure: what it is, its value, and a note on its direction; `good` is None where neither way is better.
+
+    `said` is the same as a sentence, `asks` and `definition` what stands behind its question mark, and `leads_to` the
+    address of a page that explains it.
+    """
 
     label: str
     value: str
     note: str
     good: bool | None = None
     spark: str = ""
+    said: str = ""
+    asks: str = ""
+    definition: str = ""
+    leads_to: str = ""
 
     @property
     def html(self) -> str:
         size = " long" if len(self.value) > LONG_VALUE else ""
         tone = {True: "good", False: "bad", None: ""}[self.good]
-        said = escape(f"{self.label} : {self.value}. {self.note}", quote=True)
+        said = escape(self.said or f"{self.label} : {self.value}. {self.note}", quote=True)
+        label = escape(self.label)
+        if self.leads_to:
+            label = f'<a href="{escape(self.leads_to, quote=True)}">{label}</a>'
         return (
             f'<div class="d-tile" role="group" aria-label="{said}">'
-            f'<div class="l">{escape(self.label)}</div><div class="v{size}">{escape(self.value)}</div>'
-            f'<div class="d {tone}">{escape(self.note)}</div>{self.spark}</div>'
+            f'<div class="l">{label}</div><div class="v{size}">{escape(self.value)}</div>'
+            f'<div class="d {tone}">{escape(self.note)}</div>{self.spark}{self._definition}</div>'
         )
+
+    @property
+    def _definition(self) -> str:
+        if not self.definition:
+            return ""
+        asks = f'<summary aria-label="{escape(self.asks, quote=True)}">?</summary>'
+        return f'<details class="d-what" name="d-what">{asks}<p>{escape(self.definition)}</p></details>'
 
 
 def tiles(shown: Iterable[Tile]) -> Markup:
@@ -98,22 +116,24 @@ def table(caption: str, columns: Sequence[tuple[str, bool]], rows: Iterable[Sequ
     body = "".join(
         f"<tr>{''.join(f'<td{cls}>{cell}</td>' for cell, cls in zip(row, figures, strict=True))}</tr>" for row in rows
     )
+    # A table that is wider than a phone is scrolled, by keyboard too.
+    scrolled = f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(caption)}">'
     return Markup(
-        f'<div class="scroll"><table class="d-t"><caption>{escape(caption)}</caption>'
+        f'{scrolled}<table class="d-t"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
 def rules_table(rules: pl.DataFrame, lang: str) -> Markup:
-    """Rules with what they found: rules (severity, label, results, lines, amount) in their order."""
-    columns = [("severity", False), ("rule", False), ("results", True), ("lines", True), ("amount", True)]
+    """Rules with what they found: rules (severity, label, results, lines, stake) in their order."""
+    columns = [("severity", False), ("rule", False), ("results", True), ("lines", True), ("stake", True)]
     rows = (
         (
             severity(row["severity"], lang),
             escape(row["label"]),
             texts.integer(row["results"], lang),
             texts.integer(row["lines"], lang),
-            texts.money(row["amount"], lang),
+            texts.money(row["stake"], lang),
         )
         for row in rules.iter_rows(named=True)
     )

@@ -3,10 +3,18 @@
 Nothing here is drawn by line of an export, and no chart takes more than MOST_ROWS rows.
 """
 
+import sys
+
+# What altair checks its drawings with makes a grammar of web addresses, and reads another of durations, when it is
+# loaded: a second of CPU and 15 MiB in every kernel, for formats that no drawing has.
+for _needless in ("rfc3987_syntax", "isoduration"):
+    sys.modules.setdefault(_needless, None)  # type: ignore[arg-type]
+
 from dashlib.charts.grids import CALENDAR_DAYS, calendar, doctor_weeks, rule_grid
 from dashlib.charts.look import (
     INK,
     MOST_ROWS,
+    OPEN,
     PICK,
     SEVERITY_TONE,
     THEME,
@@ -18,7 +26,7 @@ from dashlib.charts.look import (
 from dashlib.charts.patients import KIND_FILL, patient_days, patients_by_day
 from dashlib.charts.rules import common_rules, pareto
 from dashlib.charts.shares import FATE_GLYPH, FATE_TONE, full_weeks, run_change, severity_weeks, weekday_strip
-from dashlib.charts.trends import FEW_LINES, TARGET, error_trend, is_by_week, sparkline
+from dashlib.charts.trends import FEW_LINES, TARGET, error_trend, is_by_week, sparkline, unusual
 
 __all__ = [
     "CALENDAR_DAYS",
@@ -28,6 +36,7 @@ __all__ = [
     "INK",
     "KIND_FILL",
     "MOST_ROWS",
+    "OPEN",
     "PICK",
     "SEVERITY_TONE",
     "TARGET",
@@ -49,5 +58,6 @@ __all__ = [
     "severity_weeks",
     "sparkline",
     "svg",
+    "unusual",
     "weekday_strip",
 ]

@@ -11,10 +11,12 @@ from dashlib.charts.look import (
     GRID,
     INK,
     MUTED,
+    ON_MIDDLE,
     STEPS,
     TEXT,
     Width,
     framed,
+    opening,
     picking,
     tooltips,
 )
@@ -23,6 +25,7 @@ from dashlib.charts.trends import FEW_LINES
 ROW_PX = 30
 TALL_ROW_PX = 52
 MOST_DOCTORS = 14
+NARROW_PX = 32
 CALENDAR_DAYS = 182
 """Half a year of weeks is what can be read side by side."""
 
@@ -136,7 +139,7 @@ def rule_grid(
     names_above = (
         alt.Chart(pl.DataFrame({"rule": list(rules.values())}))
         .mark_text(align="left", dy=-18, color=TEXT, fontSize=12.5, limit=440)
-        .encode(x=alt.value(0), y=alt.Y("rule:N", sort=list(rules.values()), axis=None), text="rule:N")
+        .encode(x=alt.XValue(0), y=alt.Y("rule:N", sort=list(rules.values()), axis=None), text="rule:N")
     )
     layers = [dots.add_params(picking("rule_id", "value")), names_above]
     return framed(layers, texts.text("chart.rule_grid", lang), width, max(TALL_ROW_PX * len(rules), TALL_ROW_PX))
@@ -146,7 +149,7 @@ def calendar(days: pl.DataFrame, lang: str, *, width: Width = "container") -> al
     """A doctor's days: weeks across, Monday to Sunday down; the number of patients, and the worst result of the day.
 
     Args:
-        days: (days): date_de_service, patients, worst (error, warning, info or null).
+        days: (days): date_de_service, patients, worst (error, warning, info or null), and doctor where one was asked.
     """
     names = [name[:3] for name in (*texts.DAYS[lang][1:], texts.DAYS[lang][0])]
     letter = "S" if lang == "fr" else "W"
@@ -157,6 +160,7 @@ def calendar(days: pl.DataFrame, lang: str, *, width: Width = "container") -> al
             day=pl.col("date_de_service").dt.strftime("%Y-%m-%d"),
             monday=monday.dt.strftime("%Y-%m-%d"),
             week=pl.format("{}{}", pl.lit(letter), monday.dt.week()),
+            said=pl.col("worst").fill_null("clean").replace_strict(_severities(lang)),
             weekday=pl.col("date_de_service").dt.weekday().cast(pl.Int64).replace_strict(dict(enumerate(names, 1))),
             glyph=pl.col("worst").replace_strict(GLYPHS, default=""),
         )
@@ -168,27 +172,41 @@ def calendar(days: pl.DataFrame, lang: str, *, width: Width = "container") -> al
             "monday:O",
             title=None,
             axis=alt.Axis(
-                domain=False, ticks=False, labelAngle=0, labelOverlap=True, labelExpr=_labels(drawn, "monday", "week")
+                domain=False,
+                ticks=False,
+                labelAngle=0,
+                labelOverlap=True,
+                labelSeparation=6,
+                labelExpr=_labels(drawn, "monday", "week"),
             ),
         ),
         y=alt.Y("weekday:O", sort=names, title=None, axis=alt.Axis(domain=False, ticks=False)),
-        tooltip=tooltips({"day:N": ("chart.day", ""), "patients:Q": ("chart.patients", ",d")}, lang),
+        tooltip=tooltips(
+            {"day:N": ("chart.day", ""), "patients:Q": ("chart.patients", ",d"), "said:N": ("column.worst", "")}, lang
+        ),
     )
     cells = base.mark_rect(stroke=CARD, strokeWidth=2, cornerRadius=3, cursor="pointer").encode(
         color=_stepped("patients", steps)
     )
-    dark = " || ".join([f"datum.patients >= {steps[2]}"])
-    counts = base.mark_text(fontSize=11.5).encode(
+    shade = [f"datum.patients >= {step}" for step in steps]
+    ink = alt.ColorValue(TEXT, condition=[{"test": shade[2], "value": CARD}, {"test": shade[1], "value": ON_MIDDLE}])
+    weeks = max(drawn["monday"].n_unique(), 1)
+    # On a phone there is room for the number alone; the worst result stands in its tooltip and in the table.
+    counts = base.mark_text(fontSize=alt.expr(f"width < {NARROW_PX * weeks} ? 10 : 11.5")).encode(
         text=alt.Text("patients:Q", format=",d"),
-        color=alt.condition(dark, alt.value(CARD), alt.value(TEXT)),
+        color=ink,
     )
     marks = (
         base.transform_filter("datum.glyph != ''")
-        .mark_text(fontSize=9, dx=11, dy=-8, fontWeight=700)
-        .encode(text="glyph:N", color=alt.condition(dark, alt.value(CARD), alt.value(INK["error"])))
+        .mark_text(fontSize=alt.expr(f"width < {NARROW_PX * weeks} ? 0 : 9"), dx=11, dy=-8, fontWeight=700)
+        .encode(text="glyph:N", color=ink)
     )
-    layers = [cells.add_params(picking("day")), counts, marks]
+    layers = [cells.add_params(opening(*({"day", "doctor"} & set(drawn.columns)))), counts, marks]
     return framed(layers, texts.text("chart.calendar", lang), width, 7 * 28)
+
+
+def _severities(lang: str) -> dict[str, str]:
+    return {severity: texts.text(f"severity.{severity}", lang) for severity in (*GLYPHS, "clean")}
 
 
 def rate_steps(rates: pl.Series) -> list[float]:

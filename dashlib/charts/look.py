@@ -5,20 +5,16 @@ out.
 """
 
 import functools
+import json
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import altair as alt
 import polars as pl
 
 from dashlib import texts
-
-# jsonschema builds a grammar of web addresses at import, a second of CPU in every kernel, which charts never ask for.
-sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
-
-import altair as alt  # noqa: E402
 
 Tone = Literal["error", "warning", "opportunity", "info", "neutral"]
 type Width = int | Literal["container"]
@@ -30,6 +26,8 @@ INK: dict[Tone, str] = {tone: f"var(--{tone})" for tone in ("error", "warning", 
 FILL: dict[Tone, str] = {tone: f"var(--{tone}-fill)" for tone in INK}
 """Large areas, paler than marks and text."""
 TEXT, MUTED, LINE, GRID, CARD = "var(--ink)", "var(--muted)", "var(--rule)", "var(--grid)", "var(--card)"
+ON_MIDDLE = "var(--on-middle)"
+"""Words on the middle one of the STEPS, which is dark in the light and light in the dark."""
 STEPS = tuple(f"var(--step-{n})" for n in range(1, 6))
 """Rates, from none to many."""
 
@@ -41,6 +39,8 @@ DAY_OF = {"fr": "%-d %b", "en": "%b %-d"}
 LONG_DAY_OF = {"fr": "%-d %B %Y", "en": "%B %-d, %Y"}
 PICK = "pick"
 """The name of what a reader picks in a chart: a mark, or a range of days."""
+OPEN = "open"
+"""The name of what a reader opens by a click."""
 
 
 def embed_options(lang: str) -> dict[str, Any]:
@@ -90,9 +90,41 @@ def tooltips(fields: dict[str, tuple[str, str]], lang: str) -> list[alt.Tooltip]
     return [alt.Tooltip(name, title=texts.text(key, lang), format=formats[name]) for name, (key, _) in fields.items()]
 
 
+class Drawing(alt.LayerChart):
+    """Layers as one chart; its grammar is checked where it is tested, and not each time that it is shown."""
+
+    def to_dict(self, validate: bool = False, **how: Any) -> dict[str, Any]:
+        drawn: dict[str, Any] = super().to_dict(validate, **how)
+        for layer in drawn.get("layer", ()):
+            _say(layer)
+        return drawn
+
+
+SAID_MARKS = ("bar", "circle", "point", "rect", "rule")
+
+
+def _say(layer: dict[str, Any]) -> None:
+    """Marks say what their tooltip says; left to itself Vega reads out the names of our columns, in English."""
+    mark = layer["mark"] if isinstance(layer["mark"], dict) else {"type": layer["mark"]}
+    told = layer.get("encoding", {}).get("tooltip")
+    if isinstance(told, list) and mark["type"] in SAID_MARKS:
+        said = " + '; ' + ".join(_field_said(field) for field in told)
+        layer["mark"] = mark | {"description": {"expr": said}}
+    else:
+        layer["mark"] = mark | {"aria": False}
+
+
+def _field_said(field: dict[str, Any]) -> str:
+    """An expression that writes a field as its tooltip does, with its words before it."""
+    value, form = f"datum[{json.dumps(field['field'])}]", json.dumps(field.get("format", ""))
+    written = {"temporal": f"timeFormat({value}, {form})", "quantitative": f"format({value}, {form})"}
+    words = json.dumps(f"{field['title']}: " if field.get("title") else "", ensure_ascii=False)
+    return f"{words} + (isValid({value}) ? {written.get(field['type'], value)} : {json.dumps(texts.NULL)})"
+
+
 def framed(
     layers: Sequence[alt.Chart | alt.LayerChart | alt.FacetChart], description: str, width: Width, height: int
-) -> alt.LayerChart:
+) -> Drawing:
     """The layers as one chart in our look.
 
     Raises:
@@ -100,7 +132,7 @@ def framed(
     """
     if any(layer.data.height > MOST_ROWS for layer in layers if isinstance(layer.data, pl.DataFrame)):
         raise ValueError(f"a chart takes at most {MOST_ROWS} rows: group them before drawing")
-    return alt.LayerChart(
+    return Drawing(
         layer=list(layers),
         width=width,
         height=height,
@@ -116,6 +148,11 @@ def picking(*fields: str) -> alt.Parameter:
     return alt.selection_point(name=PICK, fields=list(fields))
 
 
+def opening(*fields: str) -> alt.Parameter:
+    """A click on a mark opens what these fields name: what a click adds or takes away is what was clicked."""
+    return alt.selection_point(name=OPEN, fields=list(fields), toggle="true", clear=False)
+
+
 def drawing_days() -> alt.Parameter:
     """A range of days drawn with the mouse; a double click takes it back."""
     return alt.selection_interval(name=PICK, encodings=["x"], mark=alt.BrushConfig(fill=INK["info"], fillOpacity=0.08))
@@ -126,6 +163,7 @@ LOOK: dict[str, Any] = {
     "background": "transparent",
     "view": {"stroke": None},
     "axis": {
+        "aria": False,
         "labelColor": MUTED,
         "titleColor": MUTED,
         "labelFontSize": 12,

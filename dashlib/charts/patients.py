@@ -7,10 +7,30 @@ import altair as alt
 import polars as pl
 
 from dashlib import texts
-from dashlib.charts.look import GRID, INK, MUTED, TEXT, Width, days_axis, drawing_days, framed, noon, tooltips
+from dashlib.charts.look import (
+    GRID,
+    INK,
+    MUTED,
+    TEXT,
+    Width,
+    days_axis,
+    drawing_days,
+    framed,
+    noon,
+    opening,
+    tooltips,
+)
 
 KINDS = ("registered", "walk_in")
 KIND_FILL = {"registered": "var(--info)", "walk_in": "var(--pale-fill)"}
+PARTS = tuple((kind, is_paid) for kind in KINDS for is_paid in (True, False))
+"""What a bar is stacked of, from below."""
+
+UNPAID = 0.35
+"""How strongly a bar is filled where nothing was paid: its outline stays."""
+
+MOST_SHADED = 62
+"""Days up to which weekends are shaded; in a longer period they are stripes."""
 
 
 def patients_by_day(
@@ -28,26 +48,17 @@ def patients_by_day(
         thresholds: label → patients: lines across, where one doctor is looked at.
         holidays: days that are named at the foot.
     """
-    names = {kind: texts.text(f"chart.{kind}", lang) for kind in KINDS}
-    bars_of = (
-        days.select("date_de_service", *KINDS)
-        .unpivot(KINDS, index="date_de_service", variable_name="kind", value_name="patients")
-        .with_columns(
-            order=pl.col("kind").replace_strict({kind: n for n, kind in enumerate(KINDS)}, return_dtype=pl.Int64),
-            named=pl.col("kind").replace_strict(names),
-        )
-        .select(noon(), "kind", "named", "order", "patients")
-    )
-    middle = days.sort("date_de_service").select(
-        noon(), median=pl.col("patients").cast(pl.Float64).rolling_median_by("date_de_service", window_size="7d")
-    )
-    bar_px = max(2, min(18, 900 // max(days.height, 1)))
+    bars_of = _parts(days, lang)
+    # As wide as their card leaves room for: on a phone they would lie over each other.
+    apart = int(days["date_de_service"].sort().diff().dt.total_days().min() or 1)  # type: ignore[arg-type]
+    first, last = _ends(days)
+    wide = f"max(1.5, min(18, 0.8 * width / {(last - first).days // apart + 1}))"
     base = alt.Chart(bars_of).encode(x=days_axis(lang))
-    bars = base.mark_bar(size=bar_px).encode(
+    bars = base.mark_bar(size=alt.expr(wide), strokeWidth=0.75, cursor="pointer").encode(
         y=alt.Y("patients:Q", title=None, axis=alt.Axis(format=",d", tickMinStep=1, tickCount=5)),
-        color=alt.Color(
-            "kind:N", legend=None, scale=alt.Scale(domain=list(KINDS), range=[KIND_FILL[kind] for kind in KINDS])
-        ),
+        color=_of_kind(alt.Color),
+        stroke=_of_kind(alt.Stroke),
+        fillOpacity=alt.FillOpacityValue(UNPAID, condition={"test": "datum.is_paid", "value": 1}),
         order=alt.Order("order:Q"),
         tooltip=tooltips(
             {
@@ -59,12 +70,64 @@ def patients_by_day(
         ),
     )
     median = (
-        alt.Chart(middle)
+        alt.Chart(_medians(days))
         .mark_line(color=TEXT, strokeWidth=1.75, interpolate="monotone")
-        .encode(x=days_axis(lang), y=alt.Y("median:Q"))
+        .encode(x=days_axis(lang), y=alt.Y("median:Q"), detail="stretch:N")
     )
-    layers = [bars.add_params(drawing_days()), median, *_thresholds(thresholds or {}), *_holidays(holidays or {}, lang)]
+    marked = [*_thresholds(thresholds or {}), *_holidays(holidays or {}, lang)]
+    layers = [*_weekends(days, lang), bars.add_params(drawing_days(), opening("day")), median, *marked]
     return framed(layers, texts.text("chart.patients_by_day", lang), width, 250)
+
+
+def _parts(days: pl.DataFrame, lang: str) -> pl.DataFrame:
+    """Patients of each day by kind, paid and not."""
+    states = {True: texts.text("day.paid", lang), False: texts.text("day.unpaid", lang)}
+    parts = [
+        days.select(
+            noon(),
+            day=pl.col("date_de_service").dt.strftime("%Y-%m-%d"),
+            kind=pl.lit(kind),
+            is_paid=pl.lit(is_paid),
+            named=pl.lit(f"{texts.text(f'chart.{kind}', lang)} · {states[is_paid]}"),
+            order=pl.lit(order),
+            patients=pl.col(f"{kind}_paid") if is_paid else pl.col(kind) - pl.col(f"{kind}_paid"),
+        )
+        for order, (kind, is_paid) in enumerate(PARTS)
+    ]
+    return pl.concat(parts).filter(pl.col("patients") > 0)
+
+
+def _of_kind[C: alt.Color | alt.Stroke](channel: type[C]) -> C:
+    scale = alt.Scale(domain=list(KINDS), range=[KIND_FILL[kind] for kind in KINDS])
+    return channel("kind:N", legend=None, scale=scale)
+
+
+def _medians(days: pl.DataFrame) -> pl.DataFrame:
+    """The median of the week before each day; the line stops where no day was worked for a week."""
+    gap = (pl.col("date_de_service").diff().dt.total_days() > 7).fill_null(False)
+    middle = pl.col("patients").cast(pl.Float64).rolling_median_by("date_de_service", window_size="7d")
+    return days.sort("date_de_service").select(noon(), median=middle, stretch=gap.cum_sum())
+
+
+def _weekends(days: pl.DataFrame, lang: str) -> list[alt.Chart]:
+    """A pale ground under Saturdays and Sundays of a period that is drawn by day."""
+    if days.is_empty():
+        return []
+    every = pl.DataFrame({"date_de_service": pl.date_range(*_ends(days), eager=True)})
+    saturdays = every.filter(pl.col("date_de_service").dt.weekday() == 6)
+    if saturdays.is_empty() or every.height > MOST_SHADED:
+        return []
+    # From midnight to midnight of Toronto's clock, whichever way it was set in between.
+    ends = saturdays.select(
+        noon=pl.col("date_de_service").dt.strftime("%Y-%m-%dT00:00:00"),
+        until=(pl.col("date_de_service") + pl.duration(days=2)).dt.strftime("%Y-%m-%dT00:00:00"),
+    )
+    return [alt.Chart(ends).mark_rect(color=GRID, opacity=0.7).encode(x=days_axis(lang), x2="until:T")]
+
+
+def _ends(days: pl.DataFrame) -> tuple[date, date]:
+    first, last = days["date_de_service"].min(), days["date_de_service"].max()
+    return first, last  # type: ignore[return-value]  # a column of dates
 
 
 def _thresholds(thresholds: Mapping[str, int]) -> list[alt.Chart]:
@@ -75,7 +138,7 @@ def _thresholds(thresholds: Mapping[str, int]) -> list[alt.Chart]:
     at = alt.Chart(lines).encode(y=alt.Y("patients:Q"))
     rule = at.mark_rule(strokeDash=[5, 4], color=INK["warning"], strokeWidth=1.25)
     words = at.mark_text(align="left", baseline="middle", dx=6, color=INK["warning"], fontSize=12)
-    return [rule, words.encode(x=alt.value("width"), text="label:N")]
+    return [rule, words.encode(x=alt.XValue("width"), text="label:N")]
 
 
 def _holidays(holidays: Mapping[date, str], lang: str) -> list[alt.Chart]:
@@ -85,7 +148,7 @@ def _holidays(holidays: Mapping[date, str], lang: str) -> list[alt.Chart]:
     base = alt.Chart(named.select(noon(), "name")).encode(
         x=days_axis(lang), tooltip=[alt.Tooltip("name:N", title=None)]
     )
-    return [base.mark_text(text="✶", color=MUTED, fontSize=12, dy=-4).encode(y=alt.value("height"))]
+    return [base.mark_text(text="✶", color=MUTED, fontSize=12, dy=-4).encode(y=alt.YValue("height"))]
 
 
 def patient_days(days: pl.DataFrame, lang: str, *, width: Width = "container") -> alt.LayerChart:
@@ -103,6 +166,8 @@ def patient_days(days: pl.DataFrame, lang: str, *, width: Width = "container") -
     )
     x = alt.X("patients:Q", title=texts.text("chart.patients", lang), axis=alt.Axis(format=",d", tickMinStep=1))
     base = alt.Chart(days.select("doctor", "patients")).encode(y=y)
-    points = base.mark_point(size=24, filled=True, color=INK["info"], opacity=0.35).encode(x=x)
+    points = base.mark_point(size=24, filled=True, color=INK["info"], opacity=0.35).encode(
+        x=x, tooltip=tooltips({"doctor:N": ("filter.doctor", ""), "patients:Q": ("chart.patients", ",d")}, lang)
+    )
     medians = base.mark_tick(color=TEXT, thickness=2, size=16).encode(x=alt.X("median(patients):Q"))
     return framed([points, medians], texts.text("chart.patient_days", lang), width, max(26 * len(doctors), 40))

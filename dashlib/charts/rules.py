@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from dashlib import texts
-from dashlib.charts.look import INK, MUTED, SEVERITY_TONE, TEXT, Width, framed, picking, tooltips
+from dashlib.charts.look import INK, MUTED, SEVERITY_TONE, TEXT, Width, framed, opening, tooltips
 
 Measure = Literal["stake", "results", "invoices"]
 BAR_PX = 42
@@ -58,16 +58,16 @@ def pareto(rules: pl.DataFrame, lang: str, *, by: Measure = "stake", width: Widt
     values = base.mark_text(align="left", dx=6, color=TEXT, fontSize=12).encode(
         x=alt.X("value:Q"), text=alt.Text("value:Q", format=form)
     )
-    titles = base.mark_text(align="left", dy=-16, color=TEXT, fontSize=12.5, limit=560).encode(
-        x=alt.value(0), text="label:N"
-    )
+    titles = base.mark_text(
+        align="left", dy=-16, color=TEXT, fontSize=12.5, limit=560 if width == "container" else width
+    ).encode(x=alt.XValue(0), text="label:N")
     # A line across names and bars could not be read: what is reached so far stands at the right, in words.
     reached = base.mark_text(align="right", color=MUTED, fontSize=12, dx=-2).encode(
-        x=alt.value("width"),
+        x=alt.XValue("width"),
         text=alt.Text("reached:Q", format=".0%"),
-        opacity=alt.condition(f"datum.reached <= {MOST}", alt.value(1), alt.value(0.6)),
+        opacity=alt.OpacityValue(0.6, condition={"test": f"datum.reached <= {MOST}", "value": 1}),
     )
-    layers = [bars.add_params(picking("rule_id")), values, titles, reached]
+    layers = [bars.add_params(opening("rule_id")), values, titles, reached]
     return framed(layers, texts.text("chart.pareto", lang), width, max(BAR_PX * len(order), BAR_PX))
 
 
@@ -90,7 +90,8 @@ def common_rules(rules: pl.DataFrame, lang: str, *, width: Width = "container") 
         legend=None,
     )
     base = alt.Chart(drawn).encode(y=y)
-    bars = base.mark_bar(cornerRadiusEnd=3).encode(x=x, color=colour)
+    told = tooltips({"label:N": ("filter.rule", ""), "results:Q": ("column.results", ",d")}, lang)
+    bars = base.mark_bar(cornerRadiusEnd=3).encode(x=x, color=colour, tooltip=told)
     counts = base.mark_text(align="left", dx=6, color=TEXT, fontSize=12).encode(
         x=alt.X("results:Q"), text=alt.Text("results:Q", format=",d")
     )

@@ -1,5 +1,7 @@
 """Parts of a whole: lines by their worst severity week by week, and what became of results from one run to the next."""
 
+from collections.abc import Mapping
+
 import altair as alt
 import polars as pl
 
@@ -71,11 +73,14 @@ def full_weeks(weeks: pl.DataFrame) -> pl.DataFrame:
     return weeks.filter(pl.col("lines") >= least)
 
 
-def run_change(fates: pl.DataFrame, lang: str, *, width: Width = "container") -> alt.LayerChart:
+def run_change(
+    fates: pl.DataFrame, lang: str, *, links: Mapping[str, str] | None = None, width: Width = "container"
+) -> alt.LayerChart:
     """What became of results between two runs, as one bar: fixed, persisting, new, of a changed rule.
 
     Args:
         fates: (fates): status, results; those without results are left out.
+        links: status → address of its results, where a click leads.
     """
     drawn = (
         pl.DataFrame({"status": list(FATE_TONE)})
@@ -86,22 +91,23 @@ def run_change(fates: pl.DataFrame, lang: str, *, width: Width = "container") ->
             named=pl.col("status").replace_strict({s: texts.text(f"status.{s}", lang) for s in FATE_TONE}),
         )
         .with_columns(start=pl.col("end") - pl.col("results"))
-        .with_columns(middle=(pl.col("start") + pl.col("end")) / 2)
+        .with_columns(address=pl.col("status").replace_strict(dict(links or {}), default="", return_dtype=pl.String))
     )
     base = alt.Chart(drawn)
     x = alt.X("start:Q", title=None, axis=None, scale=alt.Scale(domain=[0, int(drawn["end"].max() or 1)], nice=False))  # type: ignore[arg-type]
     bars = base.mark_bar(height=26, stroke=CARD, strokeWidth=2, cursor="pointer").encode(
         x=x,
         x2="end:Q",
-        y=alt.value(20),
+        y=alt.YValue(20),
         color=alt.Color(
             "status:N",
             legend=None,
             scale=alt.Scale(domain=list(FATE_TONE), range=[INK[tone] for tone in FATE_TONE.values()]),
         ),
         tooltip=tooltips({"named:N": ("chart.status", ""), "results:Q": ("column.results", ",d")}, lang),
+        **({"href": "address:N"} if links else {}),
     )
-    return framed([bars.add_params(picking("status"))], texts.text("chart.run_change", lang), width, 40)
+    return framed([bars], texts.text("chart.run_change", lang), width, 40)
 
 
 def weekday_strip(days: pl.DataFrame, lang: str, *, width: Width = "container") -> alt.LayerChart:
@@ -119,7 +125,9 @@ def weekday_strip(days: pl.DataFrame, lang: str, *, width: Width = "container") 
     worked = [name for name in names if name in set(drawn["named"])]
     y = alt.Y("named:N", sort=worked, title=None, axis=alt.Axis(domain=False, ticks=False, grid=True))
     base = alt.Chart(drawn).encode(y=y)
-    x = alt.X("patients:Q", title=texts.text("chart.patients", lang), axis=alt.Axis(format=",d", tickMinStep=1))
+    x = alt.X(
+        "patients:Q", title=texts.text("chart.patients", lang), axis=alt.Axis(format=",d", tickMinStep=1, tickCount=8)
+    )
     points = base.mark_point(size=26, filled=True, color=INK["info"], opacity=0.35).encode(
         x=x, tooltip=tooltips({"day:N": ("chart.day", ""), "patients:Q": ("chart.patients", ",d")}, lang)
     )

@@ -1,6 +1,7 @@
 """How a figure goes over days: the trend with what is usual, and small lines beside figures."""
 
 from collections.abc import Sequence
+from datetime import date
 
 import altair as alt
 import polars as pl
@@ -8,6 +9,7 @@ import polars as pl
 from dashlib import texts
 from dashlib.charts.look import (
     CARD,
+    GRID,
     INK,
     MUTED,
     SEVERITY_TONE,
@@ -42,6 +44,7 @@ def error_trend(
     *,
     severity: str = "error",
     versions: pl.DataFrame | None = None,
+    period: tuple[date, date] | None = None,
     width: Width = "container",
 ) -> alt.LayerChart:
     """The share of lines with a result of a severity: a point a day, their running mean, what is usual, the target.
@@ -50,6 +53,7 @@ def error_trend(
         days: (days, by date): date_de_service, lines, hits (lines with such a result; for `info` the results).
             Over MOST_DAYS days they are drawn by week.
         versions: (changes): date_de_service, label: days when the rules changed, ticked under the axis.
+        period: first and last day of a part that is set off by its ground.
     """
     drawn = _rates(days)
     top = _top(drawn, TARGET if severity == "error" else 0)
@@ -64,16 +68,32 @@ def error_trend(
     band = base.mark_area(color=INK["info"], opacity=0.1).encode(y=alt.Y("low:Q"), y2="high:Q", detail="stretch:N")
     points = base.mark_point(size=26, strokeWidth=1.2).encode(
         y=y,
-        stroke=alt.value(INK["neutral"]),
-        fill=alt.condition(f"datum.lines >= {FEW_LINES}", alt.value(INK["neutral"]), alt.value(CARD)),
+        stroke=alt.StrokeValue(INK["neutral"]),
+        fill=alt.FillValue(CARD, condition={"test": f"datum.lines >= {FEW_LINES}", "value": INK["neutral"]}),
         tooltip=_tooltip(severity, lang),
     )
     # The line stops where nothing, or hardly a line, was billed for as long as it looks back.
     mean = base.mark_line(color=line, strokeWidth=2.25).encode(y=alt.Y("mean:Q"), detail="stretch:N")
-    layers = [*([band] if drawn["low"].count() else []), points.add_params(drawing_days()), mean]
+    ground = _ground(*period, lang) if period else []
+    layers = [*ground, *([band] if drawn["low"].count() else []), points.add_params(drawing_days()), mean]
     layers += _target(lang) if severity == "error" else []
     layers += _versions(versions, drawn, lang) if versions is not None else []
     return framed(layers, texts.text(f"chart.trend.{severity}", lang), width, 250)
+
+
+def unusual(days: pl.DataFrame) -> pl.DataFrame:
+    """Days whose rate lies outside what is usual for them, the furthest first; none where days are drawn by week.
+
+    Args:
+        days: as for `error_trend`.
+
+    Returns:
+        (days, 4): date_de_service date; rate, low, high f64.
+    """
+    rated = _rates(days).filter(pl.col("lines") >= FEW_LINES)
+    off = pl.max_horizontal(pl.col("rate") - pl.col("high"), pl.col("low") - pl.col("rate"))
+    day = pl.col("noon").str.head(10).str.to_date()
+    return rated.filter(off > 0).sort(off, descending=True).select("rate", "low", "high", date_de_service=day)
 
 
 def is_by_week(days: pl.DataFrame) -> bool:
@@ -138,13 +158,20 @@ def _tooltip(severity: str, lang: str) -> list[alt.Tooltip]:
     )
 
 
+def _ground(first: date, last: date, lang: str) -> list[alt.Chart]:
+    ends = pl.DataFrame({"from": [f"{first}T00:00:00"], "to": [f"{last}T23:59:59"]})
+    x = days_axis(lang)
+    x.shorthand = "from:T"
+    return [alt.Chart(ends).mark_rect(color=GRID, opacity=0.8).encode(x=x, x2="to:T")]
+
+
 def _target(lang: str) -> list[alt.Chart]:
     label = texts.text("chart.target", lang, share=texts.percent(TARGET, lang, 0))
     at = alt.Chart(pl.DataFrame({"target": [TARGET], "label": [label]})).encode(y=alt.Y("target:Q"))
     rule = at.mark_rule(strokeDash=[5, 4], color=INK["error"], strokeWidth=1.25)
     # Beside the drawing, not in it: there no point can lie under the words.
     words = at.mark_text(align="left", baseline="middle", dx=6, color=INK["error"], fontSize=12)
-    return [rule, words.encode(x=alt.value("width"), text="label:N")]
+    return [rule, words.encode(x=alt.XValue("width"), text="label:N")]
 
 
 def _versions(versions: pl.DataFrame, drawn: pl.DataFrame, lang: str) -> list[alt.Chart]:
@@ -154,7 +181,7 @@ def _versions(versions: pl.DataFrame, drawn: pl.DataFrame, lang: str) -> list[al
     if within.is_empty():
         return []
     base = alt.Chart(within).encode(x=days_axis(lang), tooltip=[alt.Tooltip("label:N", title=None)])
-    ticks = base.mark_rule(color=MUTED, strokeWidth=1.5).encode(y=alt.value("height"), y2=alt.value(238))
+    ticks = base.mark_rule(color=MUTED, strokeWidth=1.5).encode(y=alt.YValue("height"), y2=alt.Y2Value(238))
     return [ticks]
 
 

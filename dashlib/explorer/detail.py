@@ -122,8 +122,7 @@ def _asking(sheet: Sheet, words: Words) -> str:
 
 def _why(sheet: Sheet, words: Words) -> str:
     why, lang = sheet.why, words.lang
-    facts = {word: why.facts[word] for word in messages.COUNTED if word in why.facts}
-    rows = [(texts.text(f"why.fact_{word}", lang), _fact(word, fact, lang)) for word, fact in facts.items()]
+    rows = arithmetic(why.facts, lang)
     counted = _pairs(rows, "dx-sum") if rows else pieces.note(words("why.nothing"))
     rule = why.rule or {}
     about = [(words("why.name"), why.result["rule_id"]), (words("why.version"), _version(why, words))]
@@ -134,6 +133,12 @@ def _why(sheet: Sheet, words: Words) -> str:
         f'<section><h3>{words.html("why")}</h3>{counted}<details id="dx-rule">'
         f"<summary>{words.html('why.rule')}</summary>{_pairs(about)}{changed}</details></section>"
     )
+
+
+def arithmetic(facts: Mapping[str, str], lang: str) -> list[tuple[str, str]]:
+    """What a rule counted, and against what, as words and figures."""
+    counted = [(word, facts[word]) for word in messages.COUNTED if word in facts]
+    return [(texts.text(f"why.fact_{word}", lang), _fact(word, fact, lang)) for word, fact in counted]
 
 
 def _fact(word: str, fact: str, lang: str) -> str:
@@ -178,8 +183,10 @@ def _lines(sheet: Sheet, words: Words) -> str:
     more = why.lines.height - len(shown)
     rest = pieces.note(words.plural("lines.more", more)) if more else ""
     heads = "".join(f'<th scope="col">{words.html(f"field.{name}")}</th>' for name in ("row", *EDITABLE, "amount"))
+    called = words.html("lines")
     return (
-        f'<section>{title}{pieces.note(words("lines.hint"))}<div class="scroll"><table class="dx-lines">'
+        f"<section>{title}{pieces.note(words('lines.hint'))}"
+        f'<div class="scroll" role="region" tabindex="0" aria-label="{called}"><table class="dx-lines">'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>{rest}{_trying(sheet, words)}</section>"
     )
 

@@ -22,7 +22,8 @@ type Act = Callable[[str, str, Mapping[str, str]], None]
 def _css() -> str:
     """Our colours on our own element only: whatever page shows the explorer keeps its own."""
     theme = (STATIC / "theme.css").read_text("utf-8").replace("html:root", ".dx").replace(":root", ".dx")
-    return theme.replace('"] {', '"] .dx {') + (ASSETS / "explorer" / "explorer.css").read_text("utf-8")
+    ours = ((ASSETS / "explorer" / name).read_text("utf-8") for name in ("explorer.css", "day.css"))
+    return "".join([theme.replace('"] {', '"] .dx {'), *ours])
 
 
 class Surface(anywidget.AnyWidget):

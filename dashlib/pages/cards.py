@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 import ipywidgets as widgets
+from altair.utils.schemapi import debug_mode
 
 from dashlib import charts, markup, texts
 from dashlib.chart_script import script_name
@@ -30,7 +31,7 @@ class Shown:
 
 
 class Card:
-    """A place on a page that shows what `ask` makes of the page's facts, and hands on what is picked in it.
+    """A place on a page that shows what `ask` makes of the page's facts, and hands on what is picked or opened in it.
 
     `control` stands between the words and the drawing: what a visitor chooses for this card alone.
     """
@@ -43,9 +44,11 @@ class Card:
         span: int = 12,
         base: str | None = None,
         picked: Callable[[Picked], None] | None = None,
+        opened: Callable[[Picked], None] | None = None,
         control: widgets.Widget | None = None,
     ) -> None:
-        self._ask, self._lang, self._span, self._base, self._picked = ask, lang, span, base, picked
+        self._ask, self._lang, self._span, self._base = ask, lang, span, base
+        self._picked, self._opened = picked, opened
         self._words, self._said, self._data = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self._place = box(widgets.VBox, "d-place")
         self._chart: alt.JupyterChart | None = None
@@ -64,7 +67,8 @@ class Card:
     def show(self, facts: Any) -> None:
         self._facts = facts
         try:
-            shown = self._ask(facts)
+            with debug_mode(False):  # each part of a drawing checked by itself takes a third of the time of a redraw
+                shown = self._ask(facts)
             self._words.value = markup.card_head(shown.title, shown.note)
             self._data.value = shown.data
             if isinstance(shown.body, Markup):
@@ -90,15 +94,25 @@ class Card:
             self._chart = _drawn_by(self._base)(chart, embed_options=charts.embed_options(self._lang))
         else:
             self._chart.chart = chart
-        if self._picked and hasattr(self._chart.selections, charts.PICK):
-            self._chart.selections.observe(self._on_pick, charts.PICK)
+        for name, then, told in ((charts.PICK, self._picked, _on_pick), (charts.OPEN, self._opened, _on_open)):
+            if then and hasattr(self._chart.selections, name):
+                self._chart.selections.observe(functools.partial(told, then), name)
         if self._place.children != (self._chart,):
             self._place.children = (self._chart,)
 
-    def _on_pick(self, change: Mapping[str, Any]) -> None:
-        chosen = change["new"].value
-        if self._picked and chosen:
-            self._picked(chosen[0] if isinstance(chosen, list) else chosen)
+
+def _on_pick(then: Callable[[Picked], None], change: Mapping[str, Any]) -> None:
+    chosen = change["new"].value
+    if chosen:
+        then(chosen[0] if isinstance(chosen, list) else chosen)
+
+
+def _on_open(then: Callable[[Picked], None], change: Mapping[str, Any]) -> None:
+    """A second click on the same mark takes it away again: it is meant all the same."""
+    before, now = (list(change[name].value or ()) for name in ("old", "new"))
+    clicked = [mark for mark in now if mark not in before] or [mark for mark in before if mark not in now]
+    if len(clicked) == 1:
+        then(clicked[0])
 
 
 @functools.cache
@@ -108,6 +122,13 @@ def _drawn_by(base: str | None) -> type[alt.JupyterChart]:
         return alt.JupyterChart
     script = f"""
         const {{ default: chart }} = await import(new URL("{base}dashlib/{script_name()}", location.origin));
-        export default chart;
+        // The frame that days are drawn with has no words; whoever hears the page is not told of it.
+        const hush = (el) => el.querySelectorAll('[class*="{charts.PICK}_brush"]').forEach(
+          (frame) => frame.setAttribute("aria-hidden", "true"));
+        const render = (given) => {{
+          new MutationObserver(() => hush(given.el)).observe(given.el, {{ childList: true, subtree: true }});
+          return chart.render(given);
+        }};
+        export default {{ ...chart, render }};
     """
     return type("ServedChart", (alt.JupyterChart,), {"_esm": script})

@@ -4,20 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from html import escape
+from typing import Any, ClassVar
 
 import ipywidgets as widgets
 import polars as pl
 
-from dashlib import charts, markup, metrics, sheets, texts
+from dashlib import charts, markup, metrics, texts
 from dashlib.figures import ErrorFacts
 from dashlib.markup import Markup, Tile
-from dashlib.metrics import RuleSheet, Scope
+from dashlib.metrics import Scope
 from dashlib.pages.base import Page
 from dashlib.pages.cards import Card, Picked, Shown
-from dashlib.pages.filters import NONE
-from dashlib.pages.tables import behind, table
-from dashlib.rulebook import sheet
-from dashlib.workshop import Workshop
+from dashlib.pages.drawer import opening
+from dashlib.pages.filters import NONE, Filters
+from dashlib.pages.tables import behind
 
 MEASURES = ("stake", "results", "invoices")
 FIRST_CAUSES = 3
@@ -28,34 +28,31 @@ EDITORS = ("editor", "admin")
 
 @dataclass(frozen=True)
 class Asked:
-    """What the page shows: rules with what they found, where and when, and one rule's own sheet where it is chosen."""
+    """What the page shows: rules with what they found, where and when."""
 
     figures: ErrorFacts
     rules: pl.DataFrame
     places: pl.DataFrame
     doctors: pl.DataFrame
     weeks: pl.DataFrame
-    chosen: RuleSheet | None
 
 
 class CommonRules(Page):
     name = "common_rules"
     definitions = tuple(f"tile.{name}" for name in ("rules", "first_rules", "at_risk", "gain", "new", "acknowledged"))
+    leads: ClassVar[Mapping[str, str]] = {"tile.at_risk": "error_rates", "tile.gain": "error_rates"}
 
     def ask(self, scope: Scope, severity: str | None) -> Asked:
         # The list is of all rules, also when one of them is looked at: it is where the next is chosen.
         everything = replace(scope, rule=None)
-        rules = metrics.common_rules(self.wb, everything, severity=severity, lang=self.lang).with_columns(
-            stake=pl.col("at_risk") + pl.col("to_repay") + pl.col("gain")
-        )
+        rules = metrics.common_rules(self.wb, everything, severity=severity, lang=self.lang)
         first = rules.sort("stake", "results", descending=True)["rule_id"].unique(maintain_order=True).head(MULTIPLES)
         return Asked(
-            metrics.error_facts(self.wb, everything, severity=severity, lang=self.lang),
+            metrics.error_facts(self.wb, everything, severity=severity, lang=self.lang, rules=rules),
             rules,
             _staked(metrics.rules_by_place(self.wb, everything, first.to_list(), severity=severity)),
             _staked(metrics.rules_by_doctor(self.wb, everything, first.to_list(), severity=severity)),
             metrics.rule_weeks(self.wb, everything, first.to_list()),
-            metrics.rule_sheet(self.wb, scope.rule, everything) if scope.rule else None,
         )
 
     def lines(self, facts: Asked) -> int:
@@ -70,7 +67,7 @@ class CommonRules(Page):
         if not whole:
             return texts.text("rules.none", self.lang)
         share = texts.percent(first / whole, self.lang, 0)
-        rules = min(FIRST_CAUSES, facts.rules["rule_id"].n_unique())
+        rules = min(FIRST_CAUSES, _open(facts.rules)["rule_id"].n_unique())
         return texts.plural("common_rules.lead", rules, self.lang, share=share, stake=texts.money(whole, self.lang))
 
     def tiles(self, facts: Asked) -> list[Tile]:
@@ -78,8 +75,9 @@ class CommonRules(Page):
         whole, first = _stakes(rules)
         money = {tile.label: tile for tile in figures.tiles(lang)}
         new, aside = (int(rules[name].sum()) for name in ("new", "acknowledged"))
+        found = _open(rules)
         return [
-            Tile(texts.text("tile.rules", lang), texts.integer(rules["rule_id"].n_unique(), lang), self._kinds(rules)),
+            Tile(texts.text("tile.rules", lang), texts.integer(found["rule_id"].n_unique(), lang), self._kinds(found)),
             Tile(
                 texts.text("tile.first_rules", lang),
                 texts.percent(first / whole, lang, 0) if whole else texts.NULL,
@@ -101,14 +99,14 @@ class CommonRules(Page):
         self._of = self._switch("grid", ("lieu_de_pratique", "doctor"))
         self._tuning = widgets.VBox()
         cards = (
-            Card(self._pareto, lang, span=7, base=base, picked=self._on_rule, control=self._by),
+            Card(self._pareto, lang, span=7, base=base, opened=self._on_rule, control=self._by),
             Card(self._grid, lang, span=5, base=base, picked=self._on_cell, control=self._of),
-            Card(self._sheet, lang, span=12, control=self._tuning),
             Card(self._multiples, lang, span=12),
         )
+        self._of_rule = [Card(self._workshop, lang, control=self._tuning)] if self.wb.viewer.role in EDITORS else []
         self._by.observe(lambda _: cards[0].show(self.facts), "value")
         self._of.observe(lambda _: cards[1].show(self.facts), "value")
-        return cards
+        return (*cards, *self._of_rule)
 
     def _switch(self, name: str, options: Sequence[str]) -> widgets.ToggleButtons:
         named = [(texts.text(f"{name}.{option}", self.lang), option) for option in options]
@@ -140,8 +138,14 @@ class CommonRules(Page):
             "acknowledged": ("tile.acknowledged", "integer"),
         }
         legend = " ".join(markup.severity(severity, lang) for severity in charts.SEVERITY_TONE)
-        data = Markup(f'<p class="d-legend">{legend}</p>{behind(rules, columns, title, lang)}')
+        listed = behind(rules, columns, title, lang, links={"label": self._to_sheet})
+        data = Markup(f'<p class="d-legend">{legend}</p>{listed}')
         return Shown(title, note, charts.pareto(rules, lang, by=by), data)
+
+    def _to_sheet(self, row: Mapping[str, Any], shown: str) -> Markup:
+        """A rule's name that opens its sheet: the way of those who cannot click a bar."""
+        rule = str(row["rule_id"])
+        return opening(rule, self.visit.link(self.name, replace(self.bar.filters, rule=rule).asked), shown)
 
     def _grid(self, facts: Asked) -> Shown:
         lang, of = self.lang, self._of.value
@@ -176,7 +180,7 @@ class CommonRules(Page):
             counts = of_rule["results"].fill_null(0).to_list()
             address = escape(self.visit.link(self.name, replace(self.bar.filters, rule=rule).asked))
             parts.append(
-                f'<a class="d-multiple" href="{address}"><b>{escape(name)}</b>'
+                f'<a class="d-multiple" href="{address}" data-sheet="{escape(rule, quote=True)}"><b>{escape(name)}</b>'
                 f"{charts.sparkline(counts, 'info', from_zero=True, **SMALL)}<span>{self._lately(counts)}</span></a>"
             )
         columns = {
@@ -196,43 +200,36 @@ class CommonRules(Page):
         arrow = "▬" if now == before else "▲" if now > before else "▼"
         return f"{said} {arrow} {texts.integer(abs(now - before), self.lang)}"
 
-    def _sheet(self, facts: Asked) -> Shown:
-        """The rule that is chosen: its text and source, what it found, examples; for editors its parameters."""
-        lang, rule, found = self.lang, self.bar.filters.rule, facts.chosen
-        title = texts.text("sheet.title", lang)
-        if found is None:
-            self._tuning.children = ()
-            return Shown(title, texts.text("sheet.choose", lang), Markup())
-        self._tuning.children = self._tune(rule)
-        said = sheets.sheet(sheet(self.wb, rule), lang)
-        counts = texts.text(
-            "sheet.counts",
-            lang,
-            results=found.results,
-            lines=found.lines,
-            acknowledged=found.acknowledged,
-            stake=texts.money(found.at_risk + found.to_repay + found.gain, lang),
-        )
-        columns = {
-            "result": ("column.result", "text"),
-            "date_service": ("chart.day", "day"),
-            "doctor": ("filter.doctor", "text"),
-            "code": ("column.code", "text"),
-            "message": ("column.message", "text"),
-            "amount": ("column.amount", "money"),
-        }
-        examples = table(found.examples, columns, texts.text("sheet.examples", lang), lang)
-        address = escape(self.visit.link("explorer", {"rule": rule}))
-        explore = f'<p><a href="{address}">{escape(texts.text("sheet.explore", lang))}</a></p>'
-        body = (
-            f'<pre class="d-sheet">{escape(said)}</pre><h3>{texts.text("sheet.examples", lang)}</h3>{examples}{explore}'
-        )
-        return Shown(f"{title} : {self.held.rules.get(rule, rule)}", counts, Markup(body))
+    def sheet(self) -> tuple[str, Markup]:
+        """The rule that is chosen: its text and source, what it found, examples with their arithmetic."""
+        lang, rule = self.lang, self.bar.filters.rule
+        if not rule:
+            return "", Markup()
+        # What reads rules takes 20 MiB: it is loaded when somebody looks at one.
+        from dashlib.pages import rule_sheet
+
+        found = metrics.rule_sheet(self.wb, rule, replace(self.bar.scope, rule=None))
+        title = texts.text("sheet.title.of", lang, rule=self.held.rules.get(rule, rule))
+        return title, rule_sheet.drawn(self.wb, found, lang, explorer=self.visit.link("explorer", {"rule": rule}))
+
+    def with_sheet(self, name: str) -> Filters:
+        return replace(self.bar.filters, rule=name if name in self.held.rules else "")
+
+    def open_sheet(self, name: str) -> None:
+        super().open_sheet(name)
+        for card in self._of_rule:
+            card.show(self.facts)
+
+    def _workshop(self, _: Asked) -> Shown:
+        """The chosen rule's parameters, with what a change of them would do."""
+        rule = self.bar.filters.rule
+        self._tuning.children = self._tune(rule) if rule else ()
+        note = self.held.rules.get(rule, rule) or texts.text("sheet.choose", self.lang)
+        return Shown(texts.text("sheet.tune", self.lang), note, Markup())
 
     def _tune(self, rule: str) -> tuple[widgets.Widget, ...]:
-        """The workshop of rules, for those who may change them."""
-        if self.wb.viewer.role not in EDITORS:
-            return ()
+        from dashlib.workshop import Workshop
+
         opened = widgets.Accordion([Workshop(rule, lang=self.lang, wb=self.wb).widget])
         opened.set_title(0, texts.text("sheet.tune", self.lang))
         return (opened,)
@@ -250,12 +247,17 @@ class CommonRules(Page):
         return markup.state("good", texts.text("rules.none", self.lang))
 
     def _on_rule(self, picked: Picked) -> None:
-        self.filter(replace(self.bar.filters, rule=picked["rule_id"]))
+        self.open_sheet(picked["rule_id"])
 
     def _on_cell(self, picked: Picked) -> None:
         chosen, filters = (picked["value"] or NONE,), replace(self.bar.filters, rule=picked["rule_id"])
         is_place = self._of.value == "lieu_de_pratique"
         self.filter(replace(filters, place=chosen) if is_place else replace(filters, doctor=chosen))
+
+
+def _open(rules: pl.DataFrame) -> pl.DataFrame:
+    """Rules that have an open result: of others all are set aside."""
+    return rules.filter(pl.col("results") > 0)
 
 
 def _staked(cells: pl.DataFrame) -> pl.DataFrame:

@@ -26,6 +26,7 @@ class Choices(anywidget.AnyWidget):
     options: traitlets.List[Any] = traitlets.List().tag(sync=True)
     chosen: traitlets.List[Any] = traitlets.List().tag(sync=True)
     is_single = traitlets.Bool(default_value=False).tag(sync=True)
+    disabled = traitlets.Bool(default_value=False).tag(sync=True)
     words = traitlets.Dict().tag(sync=True)
 
     @classmethod

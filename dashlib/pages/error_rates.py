@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from html import escape
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -34,6 +35,9 @@ class Asked:
 class ErrorRates(Page):
     name = "error_rates"
     definitions = tuple(f"tile.{n}" for n in ("clean_invoices", "error", "at_risk", "to_repay", "gain", "patients"))
+    leads: ClassVar[Mapping[str, str]] = {
+        key: "patient_days" if key == "tile.patients" else "common_rules" for key in definitions
+    }
 
     def ask(self, scope: Scope, severity: str | None) -> Asked:
         looked_at = severity or "error"
@@ -160,7 +164,7 @@ class ErrorRates(Page):
                 f'<a href="{escape(self.visit.link("common_rules", replace(filters, rule=rule["rule_id"]).asked))}">'
                 f"{escape(rule['label'])}</a>",
                 texts.integer(rule["results"], lang),
-                texts.money(rule["amount"], lang),
+                texts.money(rule["stake"], lang),
                 texts.plural("days_left", rule["days_left"], lang) if rule["days_left"] is not None else texts.NULL,
             )
             for rule in rules.iter_rows(named=True)
@@ -187,7 +191,14 @@ class ErrorRates(Page):
             "to_repay": ("tile.to_repay", "money"),
             "gain": ("tile.gain", "money"),
         }
-        return Shown(title, note, charts.run_change(change.rows, lang), table(said, columns, title, lang))
+        runs = {"run": str(change.run), "compare": str(change.before)}
+        links = {status: self.visit.link("explorer", runs | {"state": status}) for status in charts.FATE_TONE}
+
+        def leading(row: Mapping[str, Any], shown: str) -> str:
+            return f'<a href="{escape(links[row["status"]], quote=True)}">{shown}</a>' if row["results"] else shown
+
+        listed = table(said, columns, title, lang, links={"status": leading})
+        return Shown(title, note, charts.run_change(change.rows, lang, links=links), listed)
 
     def _on_days(self, picked: Picked) -> None:
         """A range drawn on the trend: its ends are moments in milliseconds."""

@@ -1,8 +1,10 @@
 """« Explorateur »: the results of a run, one by one, as analysts have them in a notebook; here in the browser alone."""
 
+from typing import TYPE_CHECKING
+
 import ipywidgets as widgets
 
-from dashlib import explorer, markup, texts
+from dashlib import markup, texts
 from dashlib.errors import DashError
 from dashlib.markup import Markup
 from dashlib.pages.base import Notice, navigation
@@ -10,27 +12,35 @@ from dashlib.pages.controls import box
 from dashlib.pages.visit import Visit
 from dashlib.workbench import Workbench
 
+if TYPE_CHECKING:
+    from dashlib.explorer import Explorer
+
 NAME = "explorer"
 
 
 def opened(visit: Visit, wb: Workbench | None = None) -> "Explore | Notice":
-    """The explorer of the run and rule that the address names, or what there is to say instead."""
+    """The explorer of the run, rule and comparison that the address names, or what there is to say instead."""
+    # No other page needs what reads rules and explains results: 30 MiB. Its notebook loads it before anybody comes.
+    from dashlib import explorer
+
     try:
-        shown = explorer.explore(visit.filters.get("run", "last"), lang=visit.lang, wb=wb)
+        asked = visit.filters
+        shown = explorer.explore(asked.get("run", "last"), compare=asked.get("compare"), lang=visit.lang, wb=wb)
     except DashError as refused:
         return Notice(NAME, visit, markup.state("failed", str(refused)))
     if not isinstance(shown, explorer.Explorer):
         sentences = (texts.text(key, visit.lang) for key in ("page.empty", "page.empty.advice"))
         return Notice(NAME, visit, markup.state("empty", *sentences))
-    if rule := visit.filters.get("rule"):
-        shown.act("facet", f"rule_id={rule}")
+    for facet, value in (("rule_id", asked.get("rule")), ("state", asked.get("state"))):
+        if value:
+            shown.act("facet", f"{facet}={value}")
     return Explore(shown, visit)
 
 
 class Explore:
     """The explorer under the header that all pages have."""
 
-    def __init__(self, shown: explorer.Explorer, visit: Visit) -> None:
+    def __init__(self, shown: "Explorer", visit: Visit) -> None:
         self.explorer, self._visit = shown, visit
 
     @property

@@ -29,6 +29,8 @@ class Filters:
     doctor: tuple[str, ...] = ()
     rule: str = ""
     severity: str = ""
+    day: str = ""
+    """The day whose sheet is open, and the doctor where it is of one: 2025-06-03,MÉD-…"""
 
     @classmethod
     def read(cls, asked: Mapping[str, str], held: Holdings) -> "Filters":
@@ -44,7 +46,14 @@ class Filters:
             doctor=_among(asked.get("doctor", ""), held.doctors),
             rule=asked.get("rule", "") if asked.get("rule", "") in held.rules else "",
             severity=asked.get("severity", "") if asked.get("severity", "") in SEVERITIES else "",
+            day=asked.get("day", "") if read_day_name(asked.get("day", "")) else "",
         )
+
+    @property
+    def narrowing(self) -> list[str]:
+        """The choices that can leave no line, the narrowest first."""
+        narrow = ("doctor", "place", "period")
+        return [name for name in narrow if getattr(self, name) != getattr(Filters(), name)]
 
     @property
     def asked(self) -> dict[str, str]:
@@ -67,9 +76,10 @@ class Filters:
         return replace(self, period=DATES, since=since, until=until)
 
     def without(self, *names: str) -> "Filters":
-        """The same with some choices taken back."""
-        default = Filters()
-        return replace(self, **{name: getattr(default, name) for name in names})
+        """The same with some choices taken back; without its period it is of all dates."""
+        default = replace(Filters(), period="all") if "period" in names else Filters()
+        days = ("since", "until") if "period" in names else ()
+        return replace(self, **{name: getattr(default, name) for name in (*names, *days)})
 
 
 class FilterBar:
@@ -90,6 +100,7 @@ class FilterBar:
         self._severity = self._select("severity", [("", "severity.all"), *((s, f"severity.{s}") for s in SEVERITIES)])
         self.counted = widgets.HTML()
         reset = button(texts.text("filter.reset", self._lang), self.reset)
+        self._controls = (self._period, *self._days.values(), *self._many.values(), self._severity, reset)
         parts = (self._period, self._dates, *self._many.values(), self._severity, reset)
         self.widget = box(widgets.HBox, "d-bar", *parts)
         self._show()
@@ -112,6 +123,22 @@ class FilterBar:
         self._show()
         self._changed()
 
+    def note(self, filters: Filters) -> None:
+        """Other choices that change no figure on the page: the bar shows them, nothing is asked."""
+        self.filters = filters
+        self._show()
+
+    def enable(self, is_usable: bool) -> None:
+        """Lets the choices be made, or not while nobody could answer them."""
+        for control in self._controls:
+            control.disabled = not is_usable
+
+    def said(self, name: str) -> str:
+        """A choice that is set, as its label says it."""
+        scope = self.scope
+        words = texts.period(scope.since, scope.until, self._lang) if name == "period" else self._chosen_words(name)
+        return f"{texts.text(f'filter.{name}', self._lang)} {words}"
+
     def reset(self) -> None:
         """All choices back to what they are when nothing is asked."""
         self.take(Filters())
@@ -130,8 +157,7 @@ class FilterBar:
                 label = texts.text("page.remove", self._lang, name=texts.text(f"filter.{name}", self._lang))
                 yield button(label, self._taking(self.filters.without(name)))
         if self.filters.period != "all":
-            everything = replace(self.filters, period="all", since=None, until=None)
-            yield button(texts.text("page.widen", self._lang), self._taking(everything))
+            yield button(texts.text("page.widen", self._lang), self._taking(self.filters.without("period")))
 
     def _taking(self, filters: Filters) -> Callable[[], None]:
         return lambda: self.take(filters)
@@ -210,6 +236,18 @@ def _among(written: str, known: tuple[str, ...]) -> tuple[str, ...]:
     """Those of a list in an address that exist, in the order of what is held."""
     asked = set(written.split(",")) if written else set()
     return tuple(value or NONE for value in known if (value or NONE) in asked)
+
+
+def day_name(day: date, doctor: str | None) -> str:
+    """How an address names the sheet of a day: the day, and the doctor where it is of one."""
+    return texts.day(day) if doctor is None else f"{texts.day(day)},{doctor}"
+
+
+def read_day_name(written: str) -> tuple[date, str | None] | None:
+    """The day and the doctor of a name in an address; None where it names no day."""
+    first, comma, doctor = written.partition(",")
+    day = _day(first)
+    return None if day is None else (day, doctor if comma else None)
 
 
 def _day(written: str) -> date | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from html import escape
 from typing import Any
 
 import polars as pl
@@ -13,19 +14,24 @@ from dashlib.markup import Markup, Tile
 from dashlib.metrics import Scope
 from dashlib.pages.base import Page
 from dashlib.pages.cards import Card, Picked, Shown
+from dashlib.pages.drawer import opening
 from dashlib.pages.error_rates import day_of
+from dashlib.pages.filters import Filters, day_name, read_day_name
 from dashlib.pages.tables import behind, table
 
-MOST_CALENDARS = 4
+SPARKS = 12
 MOST_ROWS = 15
+FEWEST = 5
+COUNTS = ("patients", "registered", "registered_paid", "walk_in", "walk_in_paid")
 KINDS = ("registered", "registered_paid", "walk_in", "walk_in_paid")
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the page shows: patients by day, of each doctor, by weekday; the days as a list; the fees' thresholds."""
+    """What the page shows: patients and office fees by day, patients of each doctor and by weekday; days as a list."""
 
     days: pl.DataFrame
+    fees: pl.DataFrame
     doctor_days: pl.DataFrame
     weekdays: pl.DataFrame
     listed: pl.DataFrame
@@ -47,6 +53,7 @@ class PatientDays(Page):
         everywhere = holidays.filter(pl.col("applies_to") == "all", pl.col("date").is_between(scope.since, scope.until))
         return Asked(
             days,
+            metrics.fee_days(self.wb, scope),
             metrics.doctor_days(self.wb, scope),
             metrics.weekday_patients(self.wb, scope),
             metrics.day_table(self.wb, scope),
@@ -72,50 +79,52 @@ class PatientDays(Page):
         )
 
     def tiles(self, facts: Asked) -> list[Tile]:
-        lang, seen, days = self.lang, facts.weekdays, facts.days
+        lang, seen, days, fees = self.lang, facts.weekdays, facts.days, facts.fees
         busiest = _busiest(seen)
         patients, registered, walk_in = (int(days[name].sum()) for name in ("patients", "registered", "walk_in"))
-        billed = facts.listed.filter(pl.col("fee_codes").is_not_null())
-        below = billed.filter(pl.col("difference") < 0)
-        trend = seen.sort("date_de_service")["patients"].to_list()[-12:]
+        billed, below = (int(fees[name].sum()) for name in ("billed", "below"))
         return [
             Tile(
                 texts.text("tile.median_patients", lang),
                 texts.half(_median(seen["patients"]), lang),
                 texts.plural("note.days_worked", seen.height, lang),
-                spark=charts.sparkline(trend, "info"),
+                spark=_over_time(seen, pl.col("patients").median()),
             ),
             Tile(
                 texts.text("tile.most_patients", lang),
                 texts.integer(busiest["patients"], lang) if busiest else texts.NULL,
                 texts.long_day(busiest["date_de_service"], lang) if busiest else "",
+                spark=_over_time(seen, pl.col("patients").max()),
             ),
-            _share("registered", registered, patients, lang),
-            _share("walk_in", walk_in, patients, lang),
+            _share("registered", registered, patients, days, lang),
+            _share("walk_in", walk_in, patients, days, lang),
             Tile(
                 texts.text("tile.fee_days", lang),
-                texts.integer(billed.height, lang),
+                texts.integer(billed, lang),
                 texts.text("note.fee_codes", lang, codes=" · ".join(facts.thresholds["code"].unique().sort())),
+                spark=_over_time(fees, pl.col("billed").sum()),
             ),
             Tile(
                 texts.text("tile.below", lang),
-                texts.integer(below.height, lang),
-                texts.text(
-                    "note.difference", lang, amount=texts.money(abs(sum(below["difference"], Decimal(0))), lang)
-                ),
-                good=None if not billed.height else not below.height,
+                texts.integer(below, lang),
+                texts.text("note.difference", lang, amount=texts.money(abs(sum(fees["difference"], Decimal(0))), lang)),
+                good=None if not billed else not below,
+                spark=_over_time(fees, pl.col("below").sum()),
             ),
         ]
 
     def tables(self, facts: Asked) -> Mapping[str, pl.DataFrame]:
+        """A workbook leaves the house: there few patients of a day could be known for who they are."""
         frames = {"days": facts.days, "doctor_days": facts.doctor_days, "fee_days": facts.listed}
+        frames = {name: frame.with_columns(_few_hidden(frame)) for name, frame in frames.items()}
+        frames["note"] = pl.DataFrame({"note": [texts.text("note.small", self.lang)]})
         return {texts.text(f"sheet.{name}", self.lang): frame for name, frame in frames.items()}
 
     def make_cards(self) -> Sequence[Card]:
         lang, base = self.lang, self.visit.base
         return (
-            Card(self._by_day, lang, span=12, base=base, picked=self._on_days),
-            Card(self._calendar, lang, span=8, base=base, picked=self._on_day),
+            Card(self._by_day, lang, span=12, base=base, picked=self._on_days, opened=self._on_day),
+            Card(self._calendar, lang, span=8, base=base, opened=self._on_day),
             Card(self._weekdays, lang, span=4, base=base),
             Card(self._list, lang, span=12),
         )
@@ -144,10 +153,11 @@ class PatientDays(Page):
             f'<span class="d-key"><i style="background:{fill}"></i>{texts.text(f"chart.{kind}", lang)}</span>'
             for kind, fill in charts.KIND_FILL.items()
         )
+        legend += f'<span class="d-key"><i class="d-unpaid"></i>{escape(texts.text("day.unpaid", lang))}</span>'
         newest = days.sort("date_de_service", descending=True)
-        return Shown(
-            title, note, drawn, Markup(f'<p class="d-legend">{legend}</p>{behind(newest, columns, title, lang)}')
-        )
+        links = {} if self.bar.scope.is_by_week else {"date_de_service": self._to_day}
+        listed = behind(newest, columns, title, lang, links=links)
+        return Shown(title, note, drawn, Markup(f'<p class="d-legend">{legend}</p>{listed}'))
 
     def _thresholds(self, facts: Asked) -> dict[str, int]:
         """Label → patients, as the rules in force have them."""
@@ -174,10 +184,11 @@ class PatientDays(Page):
             "walk_in": ("column.walk_in", "integer"),
             "worst": ("column.worst", "severity"),
         }
-        named = f"{title} : {doctor or texts.text('doctor.none', lang)}"
+        named = texts.text("calendar.title.of", lang, doctor=doctor or texts.text("doctor.none", lang))
         newest = days.sort("date_de_service", descending=True).with_columns(pl.col("worst").fill_null("clean"))
         drawn = charts.calendar(days.tail(charts.CALENDAR_DAYS), lang)
-        return Shown(named, note, drawn, behind(newest, columns, named, lang))
+        listed = behind(newest, columns, named, lang, links={"date_de_service": self._to_day})
+        return Shown(named, note, drawn, listed)
 
     def _weekdays(self, facts: Asked) -> Shown:
         lang = self.lang
@@ -206,18 +217,42 @@ class PatientDays(Page):
         }
         # Days with a difference are what there is to act on.
         first = listed.sort(pl.col("difference").abs() > 0, "date_de_service", descending=True, nulls_last=True)
-        shown = table(first, columns, title, lang, most=MOST_ROWS)
-        return Shown(
-            title, note, shown, behind(listed, columns, title, lang) if listed.height > MOST_ROWS else Markup()
-        )
+        links = {"date_de_service": self._to_day}
+        shown = table(first, columns, title, lang, most=MOST_ROWS, links=links)
+        rest = behind(listed, columns, title, lang, links=links) if listed.height > MOST_ROWS else Markup()
+        return Shown(title, note, shown, rest)
 
     def _on_days(self, picked: Picked) -> None:
         if ends := picked.get("noon"):
             self.choose_days(*(day_of(end) for end in ends))
 
     def _on_day(self, picked: Picked) -> None:
-        day = date.fromisoformat(picked["day"])
-        self.filter(replace(self.bar.filters.between(day, day)))
+        self.open_sheet(day_name(date.fromisoformat(picked["day"]), picked.get("doctor")))
+
+    def _to_day(self, row: Mapping[str, Any], shown: str) -> Markup:
+        """A date that opens the sheet of its day: the way of those who cannot click a cell."""
+        name = day_name(row["date_de_service"], row.get("doctor"))
+        return opening(name, self.visit.link(self.name, replace(self.bar.filters, day=name).asked), shown)
+
+    def with_sheet(self, name: str) -> Filters:
+        return replace(self.bar.filters, day=name if read_day_name(name) else "")
+
+    def sheet(self) -> tuple[str, Markup]:
+        """The day that is looked at, of one doctor or of all."""
+        lang, asked = self.lang, read_day_name(self.bar.filters.day)
+        if asked is None:
+            return "", Markup()
+        # What draws a patient's day takes 30 MiB: it is loaded when somebody looks at one.
+        from dashlib.pages import day_sheet
+
+        figures = metrics.day_figures(self.wb, *asked)
+        found = day_sheet.find(self.wb, figures, lang)
+        return day_sheet.title(figures, lang), day_sheet.drawn(figures, found, self.held.rules, lang, self.visit.link)
+
+
+def _few_hidden(rows: pl.DataFrame) -> list[pl.Expr]:
+    """Counts of patients without those that are small."""
+    return [pl.when((pl.col(n) == 0) | (pl.col(n) >= FEWEST)).then(n) for n in COUNTS if n in rows.columns]
 
 
 def _busiest(seen: pl.DataFrame) -> dict[str, Any] | None:
@@ -226,9 +261,18 @@ def _busiest(seen: pl.DataFrame) -> dict[str, Any] | None:
     return ranked.row(0, named=True) if ranked.height else None
 
 
-def _share(name: str, part: int, whole: int, lang: str) -> Tile:
+def _share(name: str, part: int, whole: int, days: pl.DataFrame, lang: str) -> Tile:
     value = texts.percent(part / whole, lang) if whole else texts.NULL
-    return Tile(texts.text(f"tile.{name}", lang), value, texts.plural("note.patients", part, lang))
+    spark = _over_time(days, pl.col(name).sum() / pl.col("patients").sum())
+    return Tile(texts.text(f"tile.{name}", lang), value, texts.plural("note.patients", part, lang), spark=spark)
+
+
+def _over_time(days: pl.DataFrame, figure: pl.Expr) -> str:
+    """A figure in twelve parts of the days, as a small line."""
+    each = max(-(-days.height // SPARKS), 1)
+    at = days.sort("date_de_service").with_row_index("at").group_by(pl.col("at") // each, maintain_order=True)
+    values = at.agg(value=figure.cast(pl.Float64))["value"]
+    return charts.sparkline(values.fill_nan(None).drop_nulls().to_list(), "info")
 
 
 def _median(patients: pl.Series) -> float | None:

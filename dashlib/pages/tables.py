@@ -37,23 +37,32 @@ type Columns = Mapping[str, tuple[str, str]]
 """Column → key of its title, name of its format."""
 
 
-def table(rows: pl.DataFrame, columns: Columns, caption: str, lang: str, *, most: int = FIRST_ROWS) -> Markup:
+type Links = Mapping[str, Callable[[Mapping[str, Any], str], str]]
+"""Column → what makes a link of a row, around the HTML of its cell."""
+
+
+def table(
+    rows: pl.DataFrame, columns: Columns, caption: str, lang: str, *, most: int = FIRST_ROWS, links: Links | None = None
+) -> Markup:
     """The first rows as a table."""
     titles = [(texts.text(key, lang), form not in WORDS) for key, form in columns.values()]
-    formats = [FORMATS[form] for _, form in columns.values()]
-    shown = rows.select(list(columns)).head(most)
-    cells = ([write(value, lang) for write, value in zip(formats, row, strict=True)] for row in shown.iter_rows())
+    cells = ([_cell(row, name, columns, links or {}, lang) for name in columns] for row in rows.head(most).to_dicts())
     return markup.table(caption, titles, cells)
 
 
-def behind(rows: pl.DataFrame, columns: Columns, caption: str, lang: str) -> Markup:
+def _cell(row: Mapping[str, Any], name: str, columns: Columns, links: Links, lang: str) -> str:
+    written = FORMATS[columns[name][1]](row[name], lang)
+    return links[name](row, written) if name in links and row[name] is not None else written
+
+
+def behind(rows: pl.DataFrame, columns: Columns, caption: str, lang: str, *, links: Links | None = None) -> Markup:
     """« Voir les données »: the figures of a chart, and the same as a file."""
     if rows.is_empty():
         return Markup()
     left = rows.height - FIRST_ROWS
     rest = f"<p>{texts.plural('table.more', left, lang)}</p>" if left > 0 else ""
     summary = escape(texts.text("page.see_data", lang))
-    shown = table(rows, columns, caption, lang)
+    shown = table(rows, columns, caption, lang, links=links)
     return Markup(f"<details><summary>{summary}</summary>{shown}{rest}{_file(rows, columns, caption, lang)}</details>")
 
 

@@ -4,27 +4,26 @@ from collections.abc import Callable, Mapping
 from html import escape
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import anywidget
 import ipywidgets as widgets
 import traitlets
 
-from dashlib import exporting, markup, queue, runs, texts, uploads
-from dashlib.display import reason
+from dashlib import exporting, markup, queue, texts, uploads
 from dashlib.errors import DashError
 from dashlib.failures import failed
 from dashlib.markup import Markup
-from dashlib.pages.base import Notice, navigation
+from dashlib.pages.base import MAY_LOOK, Notice, navigation, no_right
 from dashlib.pages.controls import SCRIPTS, Saver, box
 from dashlib.pages.visit import Visit
-from dashlib.reports import Report
-from dashlib.runs import Run
 from dashlib.workbench import Workbench, open_workbench
 
+if TYPE_CHECKING:
+    from dashlib.runs import Run
+
 NAME = "validate_file"
-MAY_VALIDATE = ("editor", "admin", "viewer")
 
 
 def opened(visit: Visit, wb: Workbench | None = None) -> "ValidateFile | Notice":
@@ -34,9 +33,8 @@ def opened(visit: Visit, wb: Workbench | None = None) -> "ValidateFile | Notice"
         wb = wb or open_workbench()
     except DashError as down:
         return Notice(NAME, visit, markup.state("failed", texts.text("page.down", lang), str(down)))
-    if wb.viewer.role not in MAY_VALIDATE:
-        sentence, advice = (texts.text(key, lang) for key in ("page.no_right", "page.no_right.advice"))
-        return Notice(NAME, visit, markup.state("empty", sentence, advice))
+    if wb.viewer.role not in MAY_LOOK:
+        return no_right(NAME, visit)
     return ValidateFile(wb, visit)
 
 
@@ -120,7 +118,14 @@ class ValidateFile:
                 phase = texts.text("upload.no_worker", self._lang)
             self._upload.send({"share": now.share, "phase": phase})
             return
-        run = runs.find_run(self._wb, self._run)
+        self._conclude(self._run)
+
+    def _conclude(self, run_id: UUID) -> None:
+        # What tells of a run takes 20 MiB, which a page that nobody hands a file to does without.
+        from dashlib.display import reason
+        from dashlib.runs import find_run
+
+        run = find_run(self._wb, run_id)
         if run.status == "completed":
             self._end(texts.text("upload.done", self._lang, run=run.number))
             self._show(run)
@@ -138,8 +143,10 @@ class ValidateFile:
     def _end(self, said: str, *, bad: bool = False) -> None:
         self._upload.send({"ended": said, "bad": bad})
 
-    def _show(self, run: Run) -> None:
+    def _show(self, run: "Run") -> None:
         """What was detected, what was found, what was rejected, and where to go on."""
+        from dashlib.reports import Report
+
         lang, report = self._lang, Report(self._wb, str(run.id), self._lang)
         links = "".join(
             f'<a class="d-button" href="{escape(self._visit.link(page, asked))}">{escape(texts.text(key, lang))}</a>'
@@ -157,7 +164,9 @@ class ValidateFile:
 
     def _rejected_lines(self) -> tuple[str, bytes]:
         """Why each line was rejected, and where it stands in the file; never what stood in it."""
-        run = runs.find_run(self._wb, self._run) if self._run else None
+        from dashlib.runs import find_run
+
+        run = find_run(self._wb, self._run) if self._run else None
         if run is None:
             raise DashError("DL-RUN-404")
         lines = run.rejected.select("line_number", "error_code", "column_name")
@@ -202,7 +211,7 @@ class _Staging:
             self._staged = refused
 
 
-def _detected(run: Run, lang: str) -> Markup:
+def _detected(run: "Run", lang: str) -> Markup:
     """What the file was taken for."""
     figures = run.figures
     names = {"\t": texts.text("upload.tab", lang)}

@@ -74,10 +74,32 @@ def test_clicking_a_severity_filters_the_page_and_its_address(visit, dashboard):
 def test_clicking_a_bar_opens_the_sheet_of_its_rule(visit, dashboard):
     page = drawn(visit(of(dashboard, "common_rules")), CHARTS["common_rules"])
     page.locator('.d-live .d-card.s7 [aria-roledescription="bar"]').first.click()
-    expect(page.locator(".d-live .d-sheet")).to_be_visible(timeout=15_000)
+    expect(page.locator(".d-drawer[open]")).to_contain_text("Source", timeout=15_000)
     expect(page).to_have_url(re.compile(r"rule=[A-Z0-9_]+"))
-    page.get_by_role("button", name="Réinitialiser").click()
-    expect(page.locator(".d-live .d-sheet")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.locator(".d-drawer[open]")).to_have_count(0)
+    expect(page).not_to_have_url(re.compile(r"rule="))
+
+
+def test_the_sheet_of_a_day_opens_from_a_bar_a_cell_and_the_keyboard_and_again_after_it_was_closed(visit, dashboard):
+    page = drawn(visit(of(dashboard, "patient_days")), CHARTS["patient_days"])
+    sheet = page.locator(".d-drawer[open]")
+    cell = page.locator('.d-live .d-card.s8 [aria-roledescription="rect mark"]').nth(2)
+    for mark in (page.locator('.d-live .d-card.s12 [aria-roledescription="bar"]').nth(4), cell, cell):
+        mark.click()
+        expect(sheet).to_contain_text("patients distincts", timeout=15_000)
+        page.keyboard.press("Escape")
+        expect(sheet).to_have_count(0)
+    day = page.locator(".d-live .d-card").last.locator("a[data-sheet]").first
+    day.focus()
+    page.keyboard.press("Enter")
+    expect(sheet).to_contain_text("Frais de bureau", timeout=15_000)
+    expect(page).to_have_url(re.compile(r"day=2025"))
+    page.screenshot(path=SCREENSHOTS / "patient_days_sheet.png")
+    page.get_by_role("button", name="Fermer").click()
+    expect(sheet).to_have_count(0)
+    expect(day).to_be_focused()
+    assert page.faults == []
 
 
 def test_a_measure_is_switched_and_the_bars_are_drawn_anew(visit, dashboard):

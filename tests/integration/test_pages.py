@@ -1,9 +1,13 @@
 import logging
+import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from html import unescape
 from io import BytesIO
 
 import altair as alt
 import pytest
+import sqlalchemy as sa
 from openpyxl import load_workbook
 
 from dashlib import chart_script, metrics, pages
@@ -11,7 +15,11 @@ from dashlib.errors import DatabaseUnavailable
 from dashlib.pages import base
 from dashlib.pages.filters import NONE, Filters
 from dashlib.pages.visit import Visit
+from dashlib.schema import ValidationRun
+from dashlib.validation import validate_file
 from tests import seed
+from tests.exports import export, line
+from tests.integration import loading
 
 pytestmark = pytest.mark.database
 
@@ -24,6 +32,28 @@ def clinic(wb):
     with wb.database.connect() as connection:
         seed.clinic(connection, wb.viewer.id)
     return wb
+
+
+EVE, GUY = "9100001-00001 | Exemple, Ève - Omnipraticien", "9100002-00001 | Exemple, Guy - Omnipraticien"
+ANA, BEN = "TEST80010112 - EXEMPLE, ANA", "TEST80010213 - EXEMPLE, BEN"
+LINES = (
+    line(facture="900000001", code="15815", date="2025-06-02", debut="09:00", fin="09:30", patient=ANA, doctor=EVE),
+    line(facture="900000002", code="15815", date="2025-06-09", debut="09:00", fin="09:30", patient=ANA, doctor=EVE),
+    line(facture="900000003", code="15815", date="2025-06-09", debut="10:00", paye="49,15", patient=BEN, doctor=EVE),
+    line(facture="900000004", code="19928", date="2025-06-17", debut="08:00", prel="32,40", patient=BEN, doctor=GUY),
+)
+
+
+@pytest.fixture
+def run(wb, tmp_path):
+    path = tmp_path / "factures.csv"
+    path.write_text(export(*LINES), "utf-8")
+    validate_file(wb, path, run_date=date(2025, 7, 2))
+    return wb
+
+
+def plain(html):
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", html)))
 
 
 @pytest.mark.parametrize("opener", OPENERS)
@@ -156,14 +186,169 @@ def test_a_range_drawn_on_the_trend_is_days_of_the_clinic(clinic):
     assert (page.bar.scope.since, page.bar.scope.until) == (date(2025, 6, 2), date(2025, 6, 5))
 
 
-def test_choosing_a_rule_opens_its_sheet_with_its_workshop(clinic):
+def test_choosing_a_rule_opens_its_sheet_with_its_workshop_and_asks_nothing_else(clinic, monkeypatch):
     page = pages.common_rules(Visit(), clinic)
-    page._on_rule({"rule_id": "OFFICE_FEE_19929"})
-    sheet = page.cards[2]
-    assert "OFFICE_FEE_19929" in sheet._said.value
+    with monkeypatch.context() as patched:
+        patched.setattr(metrics, "common_rules", lambda *_, **__: 1 / 0)
+        page._on_rule({"rule_id": "OFFICE_FEE_19929"})
+    assert "OFFICE_FEE_19929" in page._drawer.body
     assert len(page._tuning.children) == 1
-    page.bar.reset()
-    assert page._tuning.children == ()
+    assert page._actions.query == "common_rules.ipynb?rule=OFFICE_FEE_19929"
+    page._on_sheet("")
+    assert (page._drawer.body, page._tuning.children) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"),
+    [
+        (
+            "fr",
+            [
+                "Paramètres",
+                "19928.registered = 6",
+                "Source",
+                "Version",
+                "Exceptions",
+                "Ouvrir dans l’explorateur",
+                "Écartés",
+            ],
+        ),
+        (
+            "en",
+            [
+                "Parameters",
+                "19928.registered = 6",
+                "Source",
+                "Version",
+                "Exceptions",
+                "Open in the explorer",
+                "Set aside",
+            ],
+        ),
+    ],
+)
+def test_the_sheet_of_a_rule_says_thresholds_source_version_and_exceptions(run, lang, words):
+    page = pages.common_rules(Visit(lang, {"rule": "OFFICE_FEE_19928"}), run)
+    assert [word for word in words if word not in page._drawer.body] == []
+
+
+def test_the_examples_of_a_rule_come_with_their_arithmetic_and_without_names(run):
+    page = pages.common_rules(Visit(filters={"rule": "OFFICE_FEE_19928"}), run)
+    said = plain(page._drawer.body)
+    assert "1:" in said
+    assert "MÉD-" in said
+    assert "inscrits vus 0 sans rendez-vous vus 0 inscrits exigés 6 sans rendez-vous exigés 10" in said
+    assert not [name for name in ("TEST8001", "EXEMPLE", "Exemple, ", "9100002") if name in page._drawer.body]
+
+
+def test_the_sheet_of_a_doctors_day_counts_its_patients_and_tells_its_results_with_the_patients_day(run):
+    [doctor] = metrics.doctor_days(run, metrics.Scope(date(2025, 6, 9), date(2025, 6, 9)))["doctor"]
+    page = pages.patient_days(Visit(filters={"day": f"2025-06-09,{doctor}"}), run)
+    said = plain(page._drawer.body)
+    assert page._drawer.label == f"Feuille du 9\u00a0juin 2025\u00a0: {doctor}"
+    assert "2 patients distincts" in said
+    assert "Inscrits 1 1 2 Sans rendez-vous 0 0 0" in said
+    assert "15815" in said
+    assert "PAT-" in said
+    assert "09:00" in page._drawer.body
+    assert not [name for name in ("TEST8001", "EXEMPLE", "Exemple, ", "9100001") if name in page._drawer.body]
+
+
+def test_the_sheet_of_a_day_leads_to_those_of_its_doctors_and_closes(clinic):
+    page = pages.patient_days(Visit(), clinic)
+    page._on_day({"day": "2025-06-10"})
+    assert page._actions.query == "patient_days.ipynb?day=2025-06-10"
+    assert page._drawer.body.count("data-sheet=") == 3
+    page._on_sheet("2025-06-10,MÉD-0C33CC3333")
+    assert "MÉD-0C33CC3333" in page._drawer.label
+    page._on_sheet("")
+    assert (page._drawer.body, page._actions.query) == ("", "patient_days.ipynb")
+
+
+def test_results_of_a_day_are_shown_to_the_owner_of_their_run_only(wb):
+    with wb.database.connect() as connection:
+        others = loading.run(connection, "db|stranger")
+        seed.days(
+            connection, others, "date_de_service | doctor | lieu_de_pratique | lines\n2025-06-27 | M1 | 54321 | 5"
+        )
+        seen = "date_de_service | doctor | patients | registered | walk_in\n2025-06-27 | M1 | 2 | 2 | 0"
+        seed.doctor_days(connection, others, seen)
+        connection.execute(sa.update(ValidationRun).values(status="completed", completed_at=datetime.now(UTC)))
+    page = pages.patient_days(Visit(filters={"day": "2025-06-27,M1"}), wb)
+    assert "Les constats et les lignes ne sont montrés qu’à qui a fait l’exécution." in page._drawer.body
+    assert "2 patients distincts" in plain(page._drawer.body)
+
+
+def test_a_sheet_that_fails_says_a_reference_and_leaves_the_page(clinic, monkeypatch):
+    page = pages.patient_days(Visit(), clinic)
+    monkeypatch.setattr(metrics, "day_figures", lambda *_: 1 / 0)
+    page._on_sheet("2025-06-10")
+    assert "Cette partie n’a pas pu être produite" in page._drawer.body
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_every_tile_is_a_sentence_with_its_definition(clinic, opener):
+    page = opener(Visit(), clinic)
+    tiles = page._tiles.value
+    assert tiles.count('role="group"') == tiles.count("<details") == 6
+    assert not re.search(r'aria-label="[^"]*[▲▼▬]', tiles)
+
+
+def test_a_page_whose_database_is_down_keeps_its_figures_stamped_and_lets_nothing_be_chosen(clinic, monkeypatch):
+    page = pages.error_rates(Visit(), clinic)
+    shown, drawn = page._tiles.value, page.cards[0]._chart
+
+    def down(*_, **__):
+        raise DatabaseUnavailable("DL-DB-001", host="somewhere")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(metrics, "error_facts", down)
+        page.bar.take(Filters(period="7"))
+    assert re.search(r"La base de données ne répond pas\s: les chiffres sont ceux de", page.outline)
+    assert (page._tiles.value, page.cards[0]._place.children) == (shown, (drawn,))
+    assert (page.bar.filters, page.bar._period.disabled) == (Filters(), True)
+    [retry] = page._ways_out.children
+    retry.click()
+    assert "ne répond pas" not in page.outline
+    assert (page.bar.filters, page.bar._period.disabled) == (Filters(period="7"), False)
+
+
+def test_filters_that_leave_nothing_name_the_one_that_did_and_the_ways_out(clinic):
+    asked = {"period": "dates", "since": "2025-05-24", "until": "2025-05-25", "doctor": "MÉD-0C33CC3333"}
+    page = pages.error_rates(Visit(filters=asked), clinic)
+    assert "«\u00a0Période 24\u00a0mai – 25\u00a0mai 2025\u00a0» n’en laisse aucune." in page.outline
+    assert [way.description for way in page._ways_out.children] == [
+        "Retirer «\u00a0Médecin\u00a0»",
+        "Élargir à toutes les dates",
+    ]
+    page._ways_out.children[-1].click()
+    assert page.facts.figures.now.lines > 0
+
+
+def test_a_run_that_stopped_on_its_way_is_told_with_whose_figures_stand(clinic):
+    with clinic.database.connect() as connection:
+        seed.run(connection, clinic.viewer.id, status="failed", progress=62, error_code="DL-RUN-001")
+    assert "interrompue à 62\u00a0%" in pages.error_rates(Visit(), clinic).outline
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_somebody_without_a_role_is_told_whom_to_ask(clinic, opener):
+    page = opener(Visit(), replace(clinic, viewer=replace(clinic.viewer, role="pending")))
+    assert "Votre rôle ne donne pas accès à cette page." in page.outline
+    assert "Demandez le rôle" in page.outline
+
+
+def test_small_numbers_of_patients_do_not_leave_in_a_workbook(wb):
+    with wb.database.connect() as connection:
+        run = seed.run(connection, wb.viewer.id)
+        drawn = "date_de_service | doctor | lieu_de_pratique | lines\n2025-06-27 | M1 | 54321 | 5"
+        seed.days(connection, run, drawn)
+        seen = "date_de_service | doctor | patients | registered | walk_in\n2025-06-27 | M1 | 9 | 6 | 3"
+        seed.doctor_days(connection, run, seen)
+    page = pages.patient_days(Visit(), wb)
+    frames = page.tables(page.facts)
+    assert frames["Médecin-jour"].select("patients", "registered", "walk_in").row(0) == (9, 6, None)
+    assert frames["Note"].item() == "Les nombres de 1 à 4 patients ne sont pas donnés."
 
 
 def test_rules_can_be_drawn_by_their_results_instead_of_their_stake(clinic):

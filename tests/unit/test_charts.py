@@ -23,7 +23,7 @@ QUIET = """
   2025-03-03|300|12|0|150|138|400.00|12.00|0.00|12
 """
 RULES = """
-    rule_id | label       | severity | results | lines | amount
+    rule_id | label       | severity | results | lines | stake
     A       | Règle A     | error    | 5       | 5     | 150.50
     B       | Règle B     | error    | 3       | 3     | 60.00
     C       | <b>C</b> & c | warning | 2       | 2     | 12.00
@@ -45,7 +45,7 @@ def frame(text):
         for n in drawn.columns
         if n in ("lines", "hits", "results", "patients") or n.endswith(("_error", "_warning", "invoices"))
     ]
-    money = [n for n in drawn.columns if n in ("at_risk", "to_repay", "gain", "amount")]
+    money = [n for n in drawn.columns if n in ("at_risk", "to_repay", "gain", "stake")]
     dates = [n for n in drawn.columns if n == "date_de_service"]
     return drawn.with_columns(
         pl.col(whole).cast(pl.Int64), pl.col(money).cast(pl.Decimal(38, 2)), pl.col(dates).str.to_date()
@@ -98,6 +98,58 @@ def test_each_day_of_the_trend_stands_on_its_own_date_across_the_change_of_clock
         "dimanche 9 mars 2025",
         "lundi 10 mars 2025",
     ]
+
+
+WORKED = pl.DataFrame({"date_de_service": [date(2025, 3, 9), date(2025, 11, 2)]}).with_columns(
+    patients=pl.lit(9, pl.Int64),
+    registered=pl.lit(5, pl.Int64),
+    registered_paid=pl.lit(5, pl.Int64),
+    walk_in=pl.lit(4, pl.Int64),
+    walk_in_paid=pl.lit(4, pl.Int64),
+    weekday=pl.lit(7, pl.Int8),
+    worst=pl.lit("error"),
+    doctor=pl.lit("M1"),
+    lines=pl.lit(50, pl.Int64),
+    hits=pl.lit(1, pl.Int64),
+    error=pl.lit(1, pl.Int64),
+    warning=pl.lit(0, pl.Int64),
+    info=pl.lit(0, pl.Int64),
+)
+WEEKS = WORKED.with_columns(week=pl.col("date_de_service").dt.truncate("1w"))
+
+
+@pytest.mark.parametrize(
+    ("chart", "days"),
+    [
+        (charts.error_trend(WORKED.head(1), "fr", width=600), ["9 mars 2025"]),
+        (charts.error_trend(WORKED.tail(1), "fr", width=600), ["2 novembre 2025"]),
+        (charts.patients_by_day(WORKED, "fr", width=600), ["9 mars 2025", "2 novembre 2025"]),
+        (charts.calendar(WORKED, "fr", width=600), ["2025-03-09", "2025-11-02"]),
+        (charts.weekday_strip(WORKED, "fr", width=600), ["2025-03-09", "2025-11-02"]),
+        (charts.doctor_weeks(WEEKS, "fr", width=600), ["2025-03-03", "2025-10-27"]),
+        (charts.severity_weeks(WEEKS.drop("hits"), "fr", width=600), ["S10", "S44"]),
+    ],
+)
+def test_the_days_on_which_clocks_change_are_their_own_in_every_chart(chart, days):
+    said = " ".join(node.get("aria-label") or "" for node in ElementTree.fromstring(drawn(chart)).iter())
+    assert [day for day in days if day not in said.replace("\u00a0", " ")] == []
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [
+        charts.error_trend(frame(DAYS), "fr", width=600),
+        charts.patients_by_day(WORKED, "fr", thresholds={"19928": 6}, width=600),
+        charts.calendar(WORKED, "fr", width=600),
+        charts.doctor_weeks(WEEKS, "fr", width=600),
+        charts.severity_weeks(WEEKS.drop("hits"), "fr", width=600),
+        charts.weekday_strip(WORKED, "fr", width=600),
+    ],
+)
+def test_a_chart_is_heard_in_the_words_of_its_tooltips_and_not_in_names_of_columns(chart):
+    heard = [node.get("aria-label") for node in ElementTree.fromstring(drawn(chart)).iter() if node.get("aria-label")]
+    assert len(heard) > 1
+    assert not [said for said in heard if re.search(r"[a-z]+_[a-z]+:|noon|stretch|begins|axis|scale", said)]
 
 
 def test_the_mean_of_the_trend_weighs_days_by_their_lines():

@@ -1,6 +1,8 @@
+from datetime import date, timedelta
+
 import polars as pl
 
-from dashlib.charts import error_trend
+from dashlib.charts import error_trend, unusual
 from dashlib.charts.trends import _rates
 from tests.tables import cells
 
@@ -32,3 +34,28 @@ def test_the_line_is_broken_where_nothing_was_billed_for_longer_than_it_looks_ba
 def test_days_of_few_lines_are_hollow_points():
     points = error_trend(frame(SPARSE), "fr").to_dict()["layer"][0]
     assert points["encoding"]["fill"]["condition"]["test"] == "datum.lines >= 20"
+
+
+def daily(spike):
+    first, days = date(2025, 3, 3), 91
+    hits = [2 + (n * n) % 2 for n in range(days)]
+    hits[80] = spike
+    dates = [first + timedelta(days=n) for n in range(days)]
+    return pl.DataFrame({"date_de_service": dates, "lines": [100] * days, "hits": hits})
+
+
+def test_a_day_outside_what_is_usual_for_its_weekday_is_told_with_the_range():
+    [found] = unusual(daily(9)).filter(pl.col("rate") == 0.09).rows(named=True)
+    assert found["date_de_service"] == date(2025, 5, 22)
+    assert found["low"] <= 0.025 <= found["high"] < 0.09
+    assert unusual(daily(9)).row(0, named=True) == found
+
+
+def test_a_day_among_its_likes_is_not_unusual():
+    assert date(2025, 5, 22) not in unusual(daily(2))["date_de_service"].to_list()
+
+
+def test_the_ground_of_a_period_lies_below_all_that_is_drawn():
+    layers = error_trend(daily(2), "fr", period=(date(2025, 5, 19), date(2025, 5, 25))).to_dict()["layer"]
+    assert layers[0]["mark"]["type"] == "rect"
+    assert "rect" not in [layer["mark"]["type"] for layer in error_trend(daily(2), "fr").to_dict()["layer"]]

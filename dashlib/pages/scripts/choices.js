@@ -84,10 +84,17 @@ function render({ model, el }) {
     open.focus();
   });
   document.addEventListener("pointerdown", outside);
+  const enable = () => { open.disabled = model.get("disabled"); };
   model.on("change:chosen", say);
+  model.on("change:disabled", enable);
   show(false);
   say();
-  return () => { document.removeEventListener("pointerdown", outside); model.off("change:chosen", say); };
+  enable();
+  return () => {
+    document.removeEventListener("pointerdown", outside);
+    model.off("change:chosen", say);
+    model.off("change:disabled", enable);
+  };
 }
 
 function element(tag, traits) {
