@@ -2,18 +2,25 @@
 
 import os
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
-
-import altair as alt
 
 
 def script_name() -> str:
     """The script that draws charts is of one version of altair."""
-    return f"charts-altair-{alt.__version__}.js"
+    return f"charts-altair-{version('altair')}.js"
+
+
+def chart_script(folder: Path) -> Path:
+    """Where the script is kept in `folder`; it is made where it is not there yet (1 s, 105 MiB)."""
+    kept = folder / script_name()
+    return kept if kept.exists() else offline_charts(folder)
 
 
 def offline_charts(folder: Path) -> Path:
-    """Makes charts draw without the network; the script for it is made once and kept in `folder` (1 s, 105 MiB)."""
+    """Makes charts of a notebook draw without the network, each with the script of `chart_script` in it."""
+    import altair as alt
+
     chart, kept = alt.JupyterChart, folder / script_name()
     if not chart._is_offline and kept.exists():
         chart._esm, chart._is_offline = kept.read_text("utf-8"), True

@@ -4,18 +4,15 @@ A newer dashlib brings more and better rules. They come in when it first opens a
 what nobody here has changed is superseded, and what somebody changed stays as it is.
 """
 
-import functools
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any
 
 import polars as pl
 import sqlalchemy as sa
 
-from dashlib import starter
+from dashlib import shipment, starter
 from dashlib.database import Database
 from dashlib.edits import rule_data
 from dashlib.errors import RuleError
@@ -40,32 +37,18 @@ STARTER = "starter"
 
 def install(database: Database) -> None:
     """Brings the database to what this dashlib ships; when it is there already, that costs one short query."""
-    shipment = {"key": f"shipped {_digest(_shipped_files())[:16]}"}
-    is_there = sa.select(Installation.key).where(Installation.key == shipment["key"])
     with database.connect() as connection:
-        if connection.scalar(is_there):
+        if shipment.is_there(connection):
             return
         # Two first starts at once: the second waits here, and finds everything there.
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('dashlib.install'))"))
-        if not connection.scalar(is_there):
+        if not shipment.is_there(connection):
             counts = _install_rules(connection, shipped_rules())
             _install_starter(connection)
-            connection.execute(sa.insert(Installation).values(**shipment, value=str(counts["shipped"])))
+            connection.execute(sa.insert(Installation).values(key=shipment.key(), value=str(counts["shipped"])))
             event = {"event": "rules.installed", "kind": "rule", "details": counts}
             connection.execute(sa.insert(AuditEvent).values(event))
         connection.commit()
-
-
-@functools.cache
-def _shipped_files() -> tuple[Traversable, ...]:
-    folders = (resources.files("dashlib.rules").joinpath("ramq"), resources.files(starter))
-    files = [file for folder in folders for file in folder.iterdir() if file.name.endswith((".json", ".csv"))]
-    return tuple(sorted(files, key=lambda file: file.name))
-
-
-@functools.cache
-def _digest(files: tuple[Traversable, ...]) -> str:
-    return hashlib.sha256(b"\0".join(file.name.encode() + b"\0" + file.read_bytes() for file in files)).hexdigest()
 
 
 def _install_rules(connection: sa.Connection, shipped: Sequence[Rule]) -> dict[str, int]:

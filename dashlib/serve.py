@@ -3,13 +3,11 @@
 import os
 import socket
 import sys
-import webbrowser
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from dashlib import resources, texts
-from dashlib.chart_script import offline_charts, script_name
+from dashlib.chart_script import chart_script, script_name
 from dashlib.errors import UsageError
 from dashlib.notebook import environment
 from dashlib.settings import Settings
@@ -17,7 +15,9 @@ from dashlib.settings import Settings
 HOST = "127.0.0.1"
 FIRST_PAGE = "error_rates.ipynb"
 ASSETS = Path(__file__).parent / "assets" / "jupyter"
-IDLE_S = 300
+CULL_S = 15
+NEEDLESS = ["jupyterlab_pygments"]
+"""Extensions of JupyterLab that pages, which show no code, do without."""
 WARM_KERNELS = 1
 """Two cores warm one kernel while a page is looked at; each costs about 170 MiB."""
 
@@ -41,30 +41,24 @@ def serve(settings: Settings, *, port: int = 8866, browser: bool = True, lang: s
     Raises:
         UsageError: DL-SERVE-001, something else listens on `port`.
     """
-    from voila.app import Voila
-
     if not is_free(port):
         raise UsageError("DL-SERVE-001", port=port, other=port + 1)
     os.environ.update(environment(settings), JUPYTER_PATH=jupyter_path())
+    from dashlib.voila_app import Dashboards
+
     page = address(port) + ("?lang=en" if lang == "en" else "")
-
-    script = offline_charts(settings.home / "cache")
-
-    class Dashboards(Voila):  # type: ignore[misc]  # Voila is not typed
-        def init_handlers(self) -> list[Any]:
-            return [_charts(self.base_url, script), *super().init_handlers()]
-
-        def launch_browser(self) -> None:
-            Thread(target=webbrowser.open, args=(page,), daemon=True).start()
-
     sys.stderr.write(f"{texts.text('serve.ready', lang, address=page)}\n{texts.text('serve.stop', lang)}\n")
-    app = Dashboards(config=_config(port, browser=browser))
+    app = Dashboards(config=_config(settings, port, browser=browser))
+    app.script, app.page = chart_script(settings.home / "cache"), page
     app.initialize([str(resources.folder("dashboards"))])
     app.start()
 
 
-def _config(port: int, *, browser: bool) -> Any:
+def _config(settings: Settings, port: int, *, browser: bool) -> Any:
     from traitlets.config import Config
+
+    from dashlib.kernels import AWAY_S, Kernels, PageKernels
+    from dashlib.voila_app import bundle_address
 
     words = {lang: {key: texts.text(f"page.{key}", lang) for key in PAGE_WORDS} for lang in texts.LANGUAGES}
     return Config(
@@ -76,7 +70,12 @@ def _config(port: int, *, browser: bool) -> Any:
                 "open_browser": browser,
                 "log_level": "WARN",
                 # A page of another site that points its own name at this machine is refused.
-                "tornado_settings": {"headers": {"Content-Security-Policy": POLICY}, "allow_remote_access": False},
+                "tornado_settings": {
+                    "headers": {"Content-Security-Policy": POLICY},
+                    "allow_remote_access": False,
+                    "compress_response": True,
+                    "ws_ping_timeout": 30_000,
+                },
             },
             "VoilaConfiguration": {
                 "template": "dashlib",
@@ -89,22 +88,19 @@ def _config(port: int, *, browser: bool) -> Any:
                 "preheat_kernel": True,
                 "default_pool_size": WARM_KERNELS,
                 "resources": {"words": words, "charts": script_name()},
+                "multi_kernel_manager_class": Kernels,
+                "kernel_spec_manager_class": PageKernels,
+                "page_config_hook": bundle_address,
+                "extension_denylist": NEEDLESS,
             },
-            "MappingKernelManager": {"cull_idle_timeout": IDLE_S, "cull_interval": 60, "cull_connected": False},
+            "MappingKernelManager": {"cull_idle_timeout": AWAY_S, "cull_interval": CULL_S},
+            "Kernels": {"most": settings.max_visitors},
             "KernelManager": {"transport_encryption": "auto"},
         }
     )
 
 
-def _charts(base: str, script: Path) -> Any:
-    """Where the script that draws charts is had: a browser fetches it once, and no kernel sends it."""
-    from jupyter_server.utils import url_path_join
-    from tornado.web import StaticFileHandler
-
-    return (url_path_join(base, "dashlib", f"({script.name})"), StaticFileHandler, {"path": str(script.parent)})
-
-
-PAGE_WORDS = ("loading", "lost", "reload")
+PAGE_WORDS = ("loading", "lost", "reload", "full", "full.advice", "full.again")
 
 
 def jupyter_path() -> str:

@@ -18,11 +18,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import click
 
-from tests import bench_dashboards
+from tests import bench_browser, bench_dashboards
 
 VARIANTS = ("end_to_end", "floor", "bare_copy", "engine")
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000)
@@ -45,12 +47,23 @@ def main(rows: int, rounds: int, no_growth: bool, out: Path) -> None:
         growth = {size: measure("growth", export.with_name(f"{size}.csv"), home, size) for size in sizes}
         slow = {} if no_growth else slowest(export, home)
         subprocess.run([sys.executable, "-m", "dashlib", "db", "stop"], env=_environment(home), check=False)
-        asked = {} if no_growth else bench_dashboards.run(Path(home) / "d")
+        asked, seen = ({}, {}) if no_growth else looked_at(Path(home) / "d")
     figures = summed_up(taken, rows)
     show(figures, growth, slow)
     bench_dashboards.show(asked)
+    bench_browser.show(seen)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(figures | {"growth": growth, "slowest": slow, "dashboards": asked}, indent=2) + "\n")
+    out.write_text(
+        json.dumps(figures | {"growth": growth, "slowest": slow, "dashboards": asked, "pages": seen}, indent=2) + "\n"
+    )
+
+
+def looked_at(home: Path) -> tuple[dict[str, dict[str, float]], dict[str, Any]]:
+    """The dashboards of a large clinic: what their questions take in the database, and their pages in a browser."""
+    began = time.perf_counter()
+    with bench_dashboards.filled(home) as wb:
+        seeded = time.perf_counter() - began
+        return bench_dashboards.measured(wb), bench_browser.measured(home, seeded)
 
 
 def show(figures: dict[str, float], growth: dict[int, dict[str, float]], slow: dict[str, float]) -> None:

@@ -30,7 +30,10 @@ LIMIT_MS = 20
 ROUNDS = 5
 RECORDS, RESULTS = 10_000_000, 1_000_000
 
-TABLES = ("rollup_days", "rollup_rules", "rollup_doctor_days", "rollup_weeks", "rollup_rule_spans", "rollup_dates")
+TABLES = (
+    *("rollup_days", "rollup_rules", "rollup_doctor_days", "rollup_dates"),
+    *("rollup_weeks", "rollup_doctor_spans", "rollup_rule_spans"),
+)
 DOCTORS = """
 CREATE TEMP TABLE clinic AS
 SELECT 'MÉD-' || upper(substr(md5(n::text), 1, 10)) AS doctor, (55001 + n % 12)::text AS place,
@@ -172,6 +175,7 @@ def questions(wb: Workbench, scope: Scope, run: str, rules: list[str]) -> dict[s
         "patient_totals": lambda: metrics.patient_totals(wb, scope),
         "doctor_days": lambda: metrics.doctor_days(wb, scope),
         "weekday_patients": lambda: metrics.weekday_patients(wb, scope),
+        "fee_days": lambda: metrics.fee_days(wb, scope),
         "day_table": lambda: metrics.day_table(wb, scope),
         "office_fee_thresholds": lambda: metrics.office_fee_thresholds(wb),
         "validation_run_with_results": lambda: metrics.validation_run_with_results(wb, run),
@@ -236,22 +240,23 @@ def show(figures: dict[str, dict[str, float]]) -> None:
         print(f"{question:<28} {taken:>7.1f} ms  {worst}{mark}")
 
 
-def run(home: Path) -> dict[str, dict[str, float]]:
-    """Makes the roll-ups in a database of its own, and measures."""
+@contextmanager
+def filled(home: Path) -> Iterator[Workbench]:
+    """A database of its own with the roll-ups in it."""
     settings = Settings(DATABASE_URL=None, REDIS_URL=None, home=home)
     database = open_database(settings)
     try:
         install(database)
         wb = Workbench(enter(database), database, pseudonyms(settings, database), settings, open_cache(settings))
         fill(wb)
-        figures = measured(wb)
+        yield wb
     finally:
         database.close()
         stop(settings)
-    return figures
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="dashlib-bench-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o711)  # PostgreSQL's own user looks in, where root runs this
-        show(run(Path(folder)))
+        with filled(Path(folder)) as clinic:
+            show(measured(clinic))
