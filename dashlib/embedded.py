@@ -105,8 +105,15 @@ class Cluster:
         return Path(told[4]) if len(told) > 4 else self._socket_folder()
 
     def conninfo(self, role: str, database: str = DATABASE) -> str:
-        """What libpq needs to connect as `role`. It holds the password."""
-        password = (self.folder / f"{role}.password").read_text()
+        """What libpq needs to connect as `role`. It holds the password.
+
+        Raises:
+            DatabaseUnavailable: DL-DB-001, the folder is gone or closed to whoever asks.
+        """
+        try:
+            password = (self.folder / f"{role}.password").read_text()
+        except OSError:
+            raise DatabaseUnavailable("DL-DB-001", host=str(self.folder)) from None
         return make_conninfo(host=str(self.sockets), port=5432, user=role, password=password, dbname=database)
 
     def is_running(self) -> bool:

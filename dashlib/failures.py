@@ -12,11 +12,16 @@ from dashlib.markup import Markup
 log = logging.getLogger(__name__)
 
 
-def failed(failure: Exception, lang: str) -> Markup:
-    """The words for a part that failed. Nothing of the failure itself is shown or logged: it could hold a value."""
+def reported(failure: Exception) -> str:
+    """The reference under which the log has a failure: its type and no more, for the rest could hold a value."""
     reference = uuid4().hex[:6].upper()
     log.error("panel failed: %s, reference %s", type(failure).__name__, reference)
-    advice = texts.text("page.failed.advice", lang, reference=reference)
+    return reference
+
+
+def failed(failure: Exception, lang: str) -> Markup:
+    """The words for a part that failed, with its reference."""
+    advice = texts.text("page.failed.advice", lang, reference=reported(failure))
     return markup.state("failed", texts.text("page.failed", lang), advice)
 
 

@@ -30,6 +30,7 @@ AIMS = {"tiles_s": 1.0, "charts_s": 2.5, "change_s": 0.4, "kernel_pss_mib": 150.
 CHARTS = {"error_rates": 3, "common_rules": 2, "patient_days": 3}
 PLAIN = ("explorer", "validate_file")
 PATIENCE_MS = 120_000
+QUIET = 4  # looks at all kernels, a second or so each, in which none works
 
 
 def measured(home: Path, seed_s: float) -> dict[str, Any]:
@@ -105,11 +106,11 @@ def _kernels() -> Iterator[psutil.Process]:
 
 
 def _wait_for_a_warm_kernel() -> None:
-    """Until no kernel works any more: one is warm for each page, and those of closed pages are idle."""
-    for _ in range(120):
+    """Until no kernel has worked for a while: one is warm for each page, and those of closed pages are idle."""
+    quiet, ends = 0, time.monotonic() + 60
+    while quiet < QUIET and time.monotonic() < ends:
         busy = [kernel.cpu_percent(0.2) for kernel in _kernels()]
-        if busy and max(busy) < 20:
-            return
+        quiet = quiet + 1 if busy and max(busy) < 20 else 0
 
 
 def _memory(page: Any) -> dict[str, float]:

@@ -14,7 +14,7 @@ import polars as pl
 from dashlib import exporting, markup, metrics, texts
 from dashlib.chart_script import offline_charts
 from dashlib.errors import DashError
-from dashlib.failures import failed
+from dashlib.failures import failed, reported
 from dashlib.markup import Markup, Tile
 from dashlib.metrics import Holdings, Scope
 from dashlib.pages.cards import Card
@@ -234,17 +234,21 @@ class Page(ABC):
 
     def _fail(self, failure: Exception) -> None:
         """The figures that stand were true when they were drawn; the words say since when, and what can be done."""
-        wanted = self.bar.filters
+        if self.facts is None:
+            self.cards[0].fail(failed(failure, self.lang), self.redraw)
+            return
+        wanted, since = self.bar.filters, texts.moment(self._drawn_at, self.lang)
         if isinstance(failure, DashError):
             log.error("page: %s", failure.code)
-            self.bar.note(self._answered)
-            self.bar.enable(False)
-            self._head.value = self._header(down=True)
+            said = texts.text("page.down.since", self.lang, moment=since)
         else:
-            self.cards[0].fail(failed(failure, self.lang), self.redraw)
+            said = texts.text("page.failed.since", self.lang, moment=since, reference=reported(failure))
+        self.bar.note(self._answered)
+        self.bar.enable(False)
+        self._head.value = self._header(said, texts.text("page.down.advice", self.lang))
         self._ways_out.children = (button(texts.text("page.retry", self.lang), lambda: self.bar.take(wanted)),)
 
-    def _header(self, *, down: bool = False) -> Markup:
+    def _header(self, *failures: str) -> Markup:
         lang, held, scope = self.lang, self.held, self.bar.scope
         about = texts.text(
             "page.about",
@@ -258,15 +262,12 @@ class Page(ABC):
             self._lead,
             about,
             links=navigation(self.name, self.visit, self.bar.filters.without("day").asked),
-            strip=" ".join(self._warnings(down=down)),
+            strip=" ".join((*failures, *self._warnings())),
         )
 
-    def _warnings(self, *, down: bool) -> Iterator[str]:
+    def _warnings(self) -> Iterator[str]:
         """What a reader must know of the figures: that they are old, or that a run stopped on its way."""
         lang, held = self.lang, self.held
-        if down:
-            yield texts.text("page.down.since", lang, moment=texts.moment(self._drawn_at, lang))
-            yield texts.text("page.down.advice", lang)
         if self._partial:
             run, percent = self._partial
             share = texts.percent(percent / 100, lang, 0)

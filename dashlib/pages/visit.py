@@ -3,10 +3,13 @@
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode
+
+import comm
+from ipywidgets import Widget
 
 from dashlib import texts
 
@@ -27,15 +30,30 @@ class Visit:
         return f"{page}.ipynb" + (f"?{asked}" if asked else "")
 
 
-def visit() -> Visit:
-    """The visit of whoever opens the page; a warm kernel waits here for him, so that nothing is read before."""
+def visit(page: Callable[[Visit], object] | None = None) -> Visit:
+    """The visit of whoever opens the page; a warm kernel has drawn `page` once for nobody, and waits here for him."""
     # Voila hands the request over in the kernel's environment: it is no setting.
     if os.environ.get("VOILA_PREHEAT") == "True":
+        if page:
+            _rehearse(page)
         os.environ.update(_request())
     asked = {name: values[-1] for name, values in parse_qs(os.environ.get("QUERY_STRING", "")).items()}
     lang: texts.Language = "en" if asked.pop("lang", "fr") == "en" else "fr"
     is_voila = os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
     return Visit(lang, asked, os.environ.get("VOILA_BASE_URL", "/") if is_voila else None)
+
+
+def _rehearse(page: Callable[[Visit], object]) -> None:
+    """Draws a page that nobody sees: what a first drawing loads and compiles is half a second of a visitor's time.
+
+    Its figures are forgotten, and it tells the browser nothing; what is wrong with it the visitor's own page will say.
+    """
+    speaking, comm.create_comm = comm.create_comm, comm.DummyComm
+    try:
+        page(Visit(base="/"))
+    finally:
+        Widget.close_all()
+        comm.create_comm = speaking
 
 
 def _request() -> dict[str, str]:

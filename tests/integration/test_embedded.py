@@ -126,6 +126,11 @@ def test_all_of_it_is_closed_to_others(cluster):
     assert sorted(file.name for file in secret) == ["dashlib_app.password", "dashlib_owner.password"]
 
 
+def test_a_folder_that_is_gone_is_a_database_that_does_not_answer(tmp_path):
+    with pytest.raises(DatabaseUnavailable, match="DL-DB-001"):
+        Cluster(tmp_path / "gone").conninfo(APP)
+
+
 @pytest.mark.parametrize("login", ["user=dashlib_app password=wrong", "user=postgres password=postgres"])
 def test_without_a_password_of_ours_nobody_comes_in(cluster, login):
     with pytest.raises(psycopg.OperationalError):
