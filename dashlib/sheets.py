@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from dashlib import display, texts
+from dashlib import display, rule_words, texts
 from dashlib.display_tables import severity, table, terminal_width
-from dashlib.edits import Change, parameters
+from dashlib.edits import Change
 from dashlib.preview import MONEY, SEVERITIES, STATES, Preview
 from dashlib.rulebook import Sheet, Version
 from dashlib.rules import Rule
@@ -52,16 +52,19 @@ def sheet(found: Sheet, lang: str) -> str:
 
 
 def told(found: Sheet, lang: str) -> list[tuple[str, list[str]]]:
-    """What a sheet tells of a rule, in its order: the key of the words before it (`rule.<key>`), and its lines."""
-    rule = found.rule
+    """What a sheet tells of a rule, in its order: the key of the words before it (`rule.<key>`), and its lines.
+
+    A parameter stands with the path by which `rules set` changes it.
+    """
+    rule, asked = found.rule, rule_words.told_parameters(found.rule, lang)
     return [
         ("label", [said(rule.label, lang)]),
         ("meaning", [texts.text(f"rule.meaning.{rule.condition.type}", lang)]),
         ("codes", list(_codes(found, lang))),
-        ("parameters", [f"{name} = {written(value)}" for name, value in parameters(rule) if name != "codes"]),
+        ("parameters", [f"{each.said(lang)}  [{each.path}]" for each in asked]),
         ("threshold", _threshold(rule, lang)),
-        ("message", [said(rule.message, lang)]),
-        ("solution", [said(rule.solution, lang)]),
+        ("message", [rule_words.told_message(said(rule.message, lang), rule, lang)]),
+        ("solution", [rule_words.told_message(said(rule.solution, lang), rule, lang)]),
         ("validity", [_validity(rule.valid_from, rule.valid_to, lang)]),
         ("source", [rule.source or texts.NULL]),
         ("confidence", [display.confidence(rule.confidence, lang)]),

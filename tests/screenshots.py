@@ -34,7 +34,7 @@ class Gallery:
         self.chromium, self.folder, self.faults, self.taken = chromium, folder, [], []
 
     @contextmanager
-    def visit(self, url, *, width=1440, charts=0, **options):
+    def visit(self, url, *, width=1440, charts=0, live=".d-live", **options):
         context = self.chromium.new_context(
             viewport={"width": width, "height": 900}, timezone_id="America/Toronto", **options
         )
@@ -43,7 +43,7 @@ class Gallery:
         page.on("request", self._only_ours)
         page.on("pageerror", lambda fault: self.faults.append(f"script: {str(fault)[:200]}"))
         page.goto(url, wait_until="commit")
-        page.wait_for_selector(".d-live")
+        page.wait_for_selector(live)
         page.wait_for_function(f"document.querySelectorAll('.d-live .vega-embed svg.marks').length >= {charts}")
         yield page
         context.close()
@@ -153,6 +153,14 @@ def beginning(gallery, new, folder):
         gallery.take(page, "upload_refused")
 
 
+def full_house(gallery, only):
+    """The page of the visitor who finds no seat, in both languages."""
+    with gallery.visit(address(only, "validate_file.ipynb")):
+        for lang in texts.LANGUAGES:
+            with gallery.visit(f"{address(only, 'validate_file.ipynb')}?lang={lang}", live=".d-page") as page:
+                gallery.take(page, f"state_full_{lang}")
+
+
 def demo_clinic(wb, folder):
     """Two files of one invented group: a spring, and the month that counts."""
     for rows, seed_, day in ((30_000, 3, date(2025, 5, 2)), (50_000, 7, date(2025, 7, 2))):
@@ -181,8 +189,11 @@ def main(chosen):
                 with serving(folder / "office", dashboards) as office:
                     states(gallery, office, wb)
         if not chosen or "beginning" in chosen:
-            with moved_in(folder / "new"), serving(folder / "new", dashboards) as new:
-                beginning(gallery, new, folder)
+            with moved_in(folder / "new"):
+                with serving(folder / "new", dashboards) as new:
+                    beginning(gallery, new, folder)
+                with serving(folder / "new", dashboards, DASHLIB_MAX_VISITORS="1") as only:
+                    full_house(gallery, only)
         gallery.index()
     rmtree(folder, ignore_errors=True)
     print(f"{len(gallery.taken)} pictures in {SCREENSHOTS.relative_to(Path.cwd())}", *gallery.faults, sep="\n")

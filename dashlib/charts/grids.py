@@ -7,6 +7,7 @@ import polars as pl
 
 from dashlib import texts
 from dashlib.charts.look import (
+    AS_WIDE,
     CARD,
     GRID,
     INK,
@@ -138,7 +139,7 @@ def rule_grid(
     # Names stand above their row: beside it they would take the room of half the card.
     names_above = (
         alt.Chart(pl.DataFrame({"rule": list(rules.values())}))
-        .mark_text(align="left", dy=-18, color=TEXT, fontSize=12.5, limit=440)
+        .mark_text(align="left", dy=-18, color=TEXT, fontSize=12.5, limit=AS_WIDE)
         .encode(x=alt.XValue(0), y=alt.Y("rule:N", sort=list(rules.values()), axis=None), text="rule:N")
     )
     layers = [dots.add_params(picking("rule_id", "value")), names_above]
@@ -146,12 +147,17 @@ def rule_grid(
 
 
 def calendar(days: pl.DataFrame, lang: str, *, width: Width = "container") -> alt.LayerChart:
-    """A doctor's days: weeks across, Monday to Sunday down; the number of patients, and the worst result of the day.
+    """Doctors' days: weeks across, Monday to Sunday down; the number of patients, and the worst result of the day.
 
     Args:
-        days: (days): date_de_service, patients, worst (error, warning, info or null), and doctor where one was asked.
+        days: (days): date_de_service, patients, worst (error, warning, info or null), and doctor where one was asked;
+            several doctors stand below each other, in the order of their first row, with the same weeks and shades.
     """
     names = [name[:3] for name in (*texts.DAYS[lang][1:], texts.DAYS[lang][0])]
+    doctors = days["doctor"].unique(maintain_order=True).to_list() if "doctor" in days.columns else [""]
+    days = days if "doctor" in days.columns else days.with_columns(doctor=pl.lit(""))
+    named = {doctor: doctor or texts.text("doctor.none", lang) for doctor in doctors} if len(doctors) > 1 else {}
+    rows = [f"{doctor}|{row}" for doctor in doctors for row in ([""] if named else []) + names]
     letter = "S" if lang == "fr" else "W"
     monday = pl.col("date_de_service").dt.truncate("1w")
     drawn = (
@@ -164,9 +170,11 @@ def calendar(days: pl.DataFrame, lang: str, *, width: Width = "container") -> al
             weekday=pl.col("date_de_service").dt.weekday().cast(pl.Int64).replace_strict(dict(enumerate(names, 1))),
             glyph=pl.col("worst").replace_strict(GLYPHS, default=""),
         )
+        .with_columns(row=pl.format("{}|{}", "doctor", "weekday"))
         .drop("date_de_service")
     )
     steps = _even_steps(drawn["patients"])
+    of_day = alt.Axis(domain=False, ticks=False, labelExpr="split(datum.value, '|')[1]")
     base = alt.Chart(drawn).encode(
         x=alt.X(
             "monday:O",
@@ -180,9 +188,15 @@ def calendar(days: pl.DataFrame, lang: str, *, width: Width = "container") -> al
                 labelExpr=_labels(drawn, "monday", "week"),
             ),
         ),
-        y=alt.Y("weekday:O", sort=names, title=None, axis=alt.Axis(domain=False, ticks=False)),
+        y=alt.Y("row:O", sort=rows, scale=alt.Scale(domain=rows), title=None, axis=of_day),
         tooltip=tooltips(
-            {"day:N": ("chart.day", ""), "patients:Q": ("chart.patients", ",d"), "said:N": ("column.worst", "")}, lang
+            {
+                **({"doctor:N": ("filter.doctor", "")} if named else {}),
+                "day:N": ("chart.day", ""),
+                "patients:Q": ("chart.patients", ",d"),
+                "said:N": ("column.worst", ""),
+            },
+            lang,
         ),
     )
     cells = base.mark_rect(stroke=CARD, strokeWidth=2, cornerRadius=3, cursor="pointer").encode(
@@ -201,8 +215,11 @@ def calendar(days: pl.DataFrame, lang: str, *, width: Width = "container") -> al
         .mark_text(fontSize=alt.expr(f"width < {NARROW_PX * weeks} ? 0 : 9"), dx=11, dy=-8, fontWeight=700)
         .encode(text="glyph:N", color=ink)
     )
-    layers = [cells.add_params(opening(*({"day", "doctor"} & set(drawn.columns)))), counts, marks]
-    return framed(layers, texts.text("chart.calendar", lang), width, 7 * 28)
+    whose = pl.DataFrame({"row": [f"{doctor}|" for doctor in named], "doctor": list(named.values())})
+    titles = alt.Chart(whose).mark_text(align="left", color=TEXT, fontSize=12.5, fontWeight=600, dy=4, limit=AS_WIDE)
+    above = [titles.encode(x=alt.XValue(0), y=alt.Y("row:O", sort=rows), text="doctor:N")] if named else []
+    layers = [cells.add_params(opening("day", *(["doctor"] if doctors != [""] else []))), counts, marks, *above]
+    return framed(layers, texts.text("chart.calendar", lang), width, len(rows) * 28)
 
 
 def _severities(lang: str) -> dict[str, str]:

@@ -20,6 +20,9 @@ Tone = Literal["error", "warning", "opportunity", "info", "neutral"]
 type Width = int | Literal["container"]
 """Pixels, or as wide as the card that holds the chart."""
 
+AS_WIDE = alt.ExprRef("width")
+"""A name over a drawing ends where the drawing does, on a phone too."""
+
 THEME = Path(__file__).parent.parent / "assets" / "jupyter" / "voila" / "templates" / "dashlib" / "static" / "theme.css"
 
 INK: dict[Tone, str] = {tone: f"var(--{tone})" for tone in ("error", "warning", "opportunity", "info", "neutral")}
@@ -32,7 +35,8 @@ STEPS = tuple(f"var(--step-{n})" for n in range(1, 6))
 """Rates, from none to many."""
 
 SEVERITY_TONE: dict[str, Tone] = {"error": "error", "warning": "warning", "info": "opportunity"}
-FONT = "Source Sans 3, Segoe UI, system-ui, DejaVu Sans, sans-serif"
+FONT = "'Source Sans 3', 'Segoe UI', system-ui, 'DejaVu Sans', sans-serif"
+"""In quotes: a name with a digit would be none, and words be measured in another size than they are drawn."""
 
 MOST_ROWS = 2_000
 DAY_OF = {"fr": "%-d %b", "en": "%b %-d"}

@@ -29,6 +29,9 @@ PARTS = tuple((kind, is_paid) for kind in KINDS for is_paid in (True, False))
 UNPAID = 0.35
 """How strongly a bar is filled where nothing was paid: its outline stays."""
 
+LEAST_DAYS = 3
+"""Of so many days a median says something."""
+
 MOST_SHADED = 62
 """Days up to which weekends are shaded; in a longer period they are stripes."""
 
@@ -103,10 +106,21 @@ def _of_kind[C: alt.Color | alt.Stroke](channel: type[C]) -> C:
 
 
 def _medians(days: pl.DataFrame) -> pl.DataFrame:
-    """The median of the week before each day; the line stops where no day was worked for a week."""
+    """The median of the working days of the week before each; the line stops where none was worked for a week.
+
+    Weekends have hours of their own and would pull it down, most of all in the first week. Days must be LEAST_DAYS,
+    unless each is a whole week.
+    """
+    worked = days.filter(pl.col("date_de_service").dt.weekday() <= 5)
+    days = (worked if worked.height else days).sort("date_de_service")
+    is_daily = days.height > 1 and days["date_de_service"].diff().dt.total_days().min() == 1
     gap = (pl.col("date_de_service").diff().dt.total_days() > 7).fill_null(False)
-    middle = pl.col("patients").cast(pl.Float64).rolling_median_by("date_de_service", window_size="7d")
-    return days.sort("date_de_service").select(noon(), median=middle, stretch=gap.cum_sum())
+    middle = (
+        pl.col("patients")
+        .cast(pl.Float64)
+        .rolling_median_by("date_de_service", window_size="7d", min_samples=LEAST_DAYS if is_daily else 1)
+    )
+    return days.select(noon(), median=middle, stretch=gap.cum_sum()).drop_nulls("median")
 
 
 def _weekends(days: pl.DataFrame, lang: str) -> list[alt.Chart]:

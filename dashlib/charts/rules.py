@@ -6,7 +6,7 @@ import altair as alt
 import polars as pl
 
 from dashlib import texts
-from dashlib.charts.look import INK, MUTED, SEVERITY_TONE, TEXT, Width, framed, opening, tooltips
+from dashlib.charts.look import AS_WIDE, INK, MUTED, SEVERITY_TONE, TEXT, Width, framed, opening, tooltips
 
 Measure = Literal["stake", "results", "invoices"]
 BAR_PX = 42
@@ -58,9 +58,9 @@ def pareto(rules: pl.DataFrame, lang: str, *, by: Measure = "stake", width: Widt
     values = base.mark_text(align="left", dx=6, color=TEXT, fontSize=12).encode(
         x=alt.X("value:Q"), text=alt.Text("value:Q", format=form)
     )
-    titles = base.mark_text(
-        align="left", dy=-16, color=TEXT, fontSize=12.5, limit=560 if width == "container" else width
-    ).encode(x=alt.XValue(0), text="label:N")
+    titles = base.mark_text(align="left", dy=-16, color=TEXT, fontSize=12.5, limit=AS_WIDE).encode(
+        x=alt.XValue(0), text="label:N"
+    )
     # A line across names and bars could not be read: what is reached so far stands at the right, in words.
     reached = base.mark_text(align="right", color=MUTED, fontSize=12, dx=-2).encode(
         x=alt.XValue("width"),
@@ -95,5 +95,5 @@ def common_rules(rules: pl.DataFrame, lang: str, *, width: Width = "container") 
     counts = base.mark_text(align="left", dx=6, color=TEXT, fontSize=12).encode(
         x=alt.X("results:Q"), text=alt.Text("results:Q", format=",d")
     )
-    titles = base.mark_text(align="left", x=0, dy=-16, color=TEXT, fontSize=12.5, limit=640).encode(text="label:N")
+    titles = base.mark_text(align="left", x=0, dy=-16, color=TEXT, fontSize=12.5, limit=AS_WIDE).encode(text="label:N")
     return framed([bars, counts, titles], texts.text("chart.rules", lang), width, max(44 * len(names), 44))

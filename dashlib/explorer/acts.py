@@ -22,7 +22,7 @@ from dashlib.runs import Run, day_of, find_run
 
 MOST_ASIDE = 5_000
 """Results that one form may set aside; who means more means the rule, and changes that."""
-KEYS = ("n", "p", "e", "f", "x", "?", "↑ ↓", "Esc")
+KEYS = ("n", "p", "e", "f", "x", "?", "↑ ↓", "Esc", "␣")
 
 
 class Explorer(Desk):
@@ -209,6 +209,36 @@ class Explorer(Desk):
         self._asking = False
         self._again(self._words.plural("acknowledged", done))
 
+    def _tick(self, arg: str, _: Mapping[str, str]) -> None:
+        if self._named(arg)[0].number == self._ledger.run.number:
+            self._ticked ^= {arg}
+            self._draw_table()
+
+    def _tick_page(self, _: str, __: Mapping[str, str]) -> None:
+        """Ticks all rows of the page, or none of them where all are."""
+        page = sifting.page(self._selection, self.query.page).filter(run=self._ledger.run.number)
+        names = frozenset(page.select(pl.format("{}:{}", "run", "number")).to_series())
+        self._ticked = self._ticked - names if names <= self._ticked else self._ticked | names
+        self._draw_table()
+
+    def _untick(self, _: str, __: Mapping[str, str]) -> None:
+        self._ticked = frozenset()
+        self._draw_table()
+
+    def _ask_ticked(self, _: str, __: Mapping[str, str]) -> None:
+        """Opens the form by which the ticked results are set aside."""
+        if self._ticked:
+            form = detail.aside_form("ack_ticked", "", self._until, self._words, closing="close")
+            self._lay_over(self._words.plural("ack.ticked", len(self._ticked)), form)
+
+    def _ack_ticked(self, _: str, values: Mapping[str, str]) -> None:
+        numbers = self._ticked_rows()["number"].to_list()
+        until = day_of(values["until"]) if values.get("until") else None
+        done = self._ledger.run.ack(*numbers, reason=values["reason"], note=values.get("note"), until=until)
+        self._ticked = frozenset()
+        self.widget.over = ""
+        self._again(self._words.plural("acknowledged", done))
+
     def _alike(self, run: Run, number: int) -> list[int]:
         """The open results of the same rule and doctor, which the selection need not hold."""
         rows = self._ledger.rows.filter(run=run.number, status="open")
@@ -305,6 +335,11 @@ ACTS: Mapping[str, Callable[[Explorer, str, Mapping[str, str]], None]] = {
     "export": Explorer._export,
     "asking": Explorer._ask_aside,
     "ack": Explorer._ack,
+    "tick": Explorer._tick,
+    "tick_page": Explorer._tick_page,
+    "untick": Explorer._untick,
+    "asking_ticked": Explorer._ask_ticked,
+    "ack_ticked": Explorer._ack_ticked,
     "unack": Explorer._unack,
     "edit": Explorer._edit,
     "judge": Explorer._judge,

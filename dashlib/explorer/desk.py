@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from html import escape
 from typing import Any
 
@@ -70,7 +70,7 @@ class Desk:
         self._rules = reading.rule_words(self._wb)
         self._view, self._saving, self._asking = "", False, False
         self._opened: set[str] = set()
-        self._selected = ""
+        self._selected, self._ticked = "", frozenset[str]()
         self._tried = Markup()
         self._take_up(self._found(run), find_run(self._wb, compare) if compare is not None else None, Query())
         self.widget = Surface(self.act, lang=lang, busy=self._words("busy"))
@@ -117,7 +117,7 @@ class Desk:
         self._ask(query.but(run=run.number, compare=other, state=query.state if other else ()))
 
     def _ask(self, query: Query) -> None:
-        """Answers a question; the result that was selected stays so if it is still there."""
+        """Answers a question; what was selected stays so, what was ticked as far as it is still listed."""
         word = meaning(query.word, self._rules)
         patients = self._ledger.patients() if "patient" in word.begins else None
         self.query = query
@@ -125,6 +125,12 @@ class Desk:
         self._selection = self._sifter.selection(query)
         self._totals: Totals = sifting.totals(self._selection)
         self._invoices: pl.DataFrame | None = None
+        self._ticked &= set(self._ticked_rows().select(pl.format("{}:{}", "run", "number")).to_series())
+
+    def _ticked_rows(self) -> pl.DataFrame:
+        """The rows of the selection that are ticked: of this run, for only of it results are set aside."""
+        numbers = [int(name.partition(":")[2]) for name in self._ticked]
+        return self._selection.filter(pl.col("number").is_in(numbers), run=self._ledger.run.number)
 
     def _turn(self, query: Query) -> None:
         """Answers a question by the same rows: another page or tab."""
@@ -156,8 +162,9 @@ class Desk:
         else:
             of = sifting.pages(self._selection)
             rows = reading.read_rows(self._ledger, sifting.page(self._selection, query.page), self._lang)
-            table = lists.results(rows.to_dicts(), query, self._selected, words)
-        self.widget.table = lists.frame(query, self._totals, table, of, words)
+            table = lists.results(rows.to_dicts(), query, self._selected, words, self._ticked)
+        ticked = sifting.totals(self._ticked_rows()) if self._ticked else None
+        self.widget.table = lists.frame(query, self._totals, table, of, words, ticked)
 
     def _emptied(self) -> str | None:
         """The one filter without which something would be left."""
@@ -188,9 +195,14 @@ class Desk:
             trial=self._trial if run.number == self._ledger.run.number else Trial(),
             tried=self._tried,
             asks=self._asking,
-            until=today() + EXPIRY,
+            until=self._until,
             may_set_aside=run.number == self._ledger.run.number,
         )
+
+    @property
+    def _until(self) -> date:
+        """The last day that a form proposes."""
+        return today() + EXPIRY
 
     def _named(self, result: str) -> tuple[Run, int]:
         run, _, number = result.partition(":")

@@ -11,6 +11,7 @@ import polars as pl
 
 from dashlib import markup, messages, texts
 from dashlib.acknowledgements import REASONS
+from dashlib.cards import without_cards
 from dashlib.explaining import Why
 from dashlib.explorer import pieces
 from dashlib.explorer.day import PatientDay
@@ -81,7 +82,8 @@ def _acts(sheet: Sheet, words: Words) -> str:
     """What can be done with the result, and that it is set aside where it is."""
     aside, result = sheet.why.set_aside, sheet.row["result"]
     is_open = "true" if sheet.asks else "false"
-    act = button(words("unack"), "unack", result) if aside else button(words("ack"), "asking", aria_expanded=is_open)
+    act = button(words("ack.change" if aside else "ack"), "asking", aria_expanded=is_open)
+    act += button(words("unack"), "unack", result) if aside else ""
     copy = button(words("copy"), "copy", result)
     walk = button("‹", "previous", kind="round", aria_label=words("previous"), title=words("previous"))
     walk += button(words("next") + " ›", "next")
@@ -94,29 +96,56 @@ def _acts(sheet: Sheet, words: Words) -> str:
 def _aside(aside: Mapping[str, Any], words: Words) -> str:
     """Why a result is set aside, until when, and the note of whoever did so."""
     until = words("aside.until", day=texts.day(aside["until"])) if aside["until"] else words("aside.until_changed")
-    said = [texts.text(f"reason.{aside['reason']}", words.lang), until, *([aside["note"]] if aside["note"] else [])]
+    said = [
+        texts.text(f"reason.{aside['reason']}", words.lang),
+        until,
+        *([without_cards(aside["note"])] if aside["note"] else []),
+    ]
     return f'<p class="dx-strip">⊘ {words.html("aside.is")} {escape(" · ".join(said))}</p>'
 
 
 def _asking(sheet: Sheet, words: Words) -> str:
-    """The form by which a result is set aside."""
-    reasons = "".join(
-        f'<option value="{name}">{escape(texts.text(f"reason.{name}", words.lang))}</option>' for name in REASONS
-    )
+    """The form by which a result is set aside; of one that is, the form holds what was said of it."""
     scopes = "".join(
         f'<label><input type="radio" name="scope" value="{name}"{" checked" if name == "this" else ""}>'
         f" {words.html(f'scope.{name}')}</label>"
         for name in ("this", "alike")
     )
+    scope = f'<fieldset class="wide"><legend>{words.html("scope")}</legend>{scopes}</fieldset>'
+    before = sheet.why.set_aside
+    until = before["until"] if before else sheet.until
+    return aside_form("ack", sheet.row["result"], until, words, scope=scope, said=before)
+
+
+def aside_form(
+    act: str,
+    arg: str,
+    until: date | None,
+    words: Words,
+    *,
+    scope: str = "",
+    said: Mapping[str, Any] | None = None,
+    closing: str = "asking",
+) -> str:
+    """Reason, last day and note of what is set aside; without a last day it holds until the line changes."""
+    said = said or {"reason": REASONS[0], "note": None}
+    reasons = "".join(
+        f'<option value="{name}"{" selected" if name == said["reason"] else ""}>'
+        f"{escape(texts.text(f'reason.{name}', words.lang))}</option>"
+        for name in REASONS
+    )
+    note = escape(without_cards(said["note"] or ""), quote=True)
     return (
-        f'<form class="dx-form dx-asking" {attributes("ack", sheet.row["result"])}>'
+        f'<form class="dx-form dx-asking" {attributes(act, arg)}>'
         f'<label>{words.html("reason")}<select id="dx-reason" name="reason">{reasons}</select></label>'
-        f'<label>{words.html("until")}<input name="until" value="{sheet.until:%Y-%m-%d}" '
-        f'placeholder="AAAA-MM-JJ" pattern="[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}" inputmode="numeric"></label>'
-        f'<label class="wide">{words.html("note")}<input name="note" maxlength="400" autocomplete="off"></label>'
-        f'<fieldset class="wide"><legend>{words.html("scope")}</legend>{scopes}</fieldset>'
+        f'<label>{words.html("until")}<input name="until" value="{texts.day(until) if until else ""}" '
+        f'placeholder="{words.html("until.form")}" title="{words.html("until.none")}" '
+        f'pattern="[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}" inputmode="numeric"></label>'
+        f'<p class="wide dx-note">{words.html("until.none")}</p>'
+        f'<label class="wide">{words.html("note")}'
+        f'<input name="note" maxlength="400" autocomplete="off" value="{note}"></label>{scope}'
         f'<div class="wide"><button class="dx-button main">{words.html("ack.do")}</button>'
-        f"{button(words('cancel'), 'asking')}</div></form>"
+        f"{button(words('cancel'), closing)}</div></form>"
     )
 
 

@@ -1,6 +1,6 @@
 """The table in the middle: rules, results or invoices of the same selection, a page at a time, and its sums. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -25,17 +25,23 @@ RESULTS: tuple[Heading, ...] = (
     ("days_left", "days_left", "n"),
 )
 
+STATE: Heading = ("state", None, "")
+"""What became of a result stands in a column of its own, where two runs are compared."""
+
 SUMS: tuple[Heading, ...] = tuple((name, None, "n") for name in ("results", "at_risk", "to_repay", "gain"))
 
 
-def frame(query: Query, counted: Totals, table: str, of_pages: int, words: Words) -> Markup:
-    """The tabs with their counts, the table, and below it what the selection holds."""
+def frame(
+    query: Query, counted: Totals, table: str, of_pages: int, words: Words, ticked: Totals | None = None
+) -> Markup:
+    """The tabs with their counts, the table, and below it what the selection holds, and of it what was ticked."""
     counts = {"rules": counted.rules, "results": counted.results, "invoices": counted.invoices}
+    sums = _ticked(ticked, words) if ticked else _sums(counted, words)
     tabs = "".join(_tab(name, counts[name], name == query.tab, words) for name in TABS)
     return Markup(
         f'<div class="dx-tabs"><div role="tablist">{tabs}</div><span class="dx-tools">{_tools(words)}</span></div>'
         f'<div class="dx-rows" data-keep="rows" role="tabpanel">{table}</div>'
-        f'<footer class="dx-foot">{_sums(counted, words)}{_pager(query, of_pages, words)}</footer>'
+        f'<footer class="dx-foot">{sums}{_pager(query, of_pages, words)}</footer>'
     )
 
 
@@ -62,6 +68,13 @@ def _sums(counted: Totals, words: Words) -> str:
     return f"<p>{escape(words.plural('sums', counted.results))} · {escape(money)}</p>"
 
 
+def _ticked(ticked: Totals, words: Words) -> str:
+    """What the ticked rows hold, and what can be done with them."""
+    money = " · ".join(f"{words(f'stake.{name}')} {words.money(getattr(ticked, name))}" for name in ("at_risk", "gain"))
+    acts = button(words("ack"), "asking_ticked", kind="main") + button(words("untick"), "untick", kind="quiet")
+    return f'<p class="dx-ticked"><b>{escape(words.plural("ticked", ticked.results))} · {escape(money)}</b> {acts}</p>'
+
+
 def _pager(query: Query, of_pages: int, words: Words) -> str:
     if of_pages == 1:
         return ""
@@ -71,24 +84,44 @@ def _pager(query: Query, of_pages: int, words: Words) -> str:
     return f'<nav class="dx-pager">{before}<span>{words.html("page.of", page=at, of=of_pages)}</span>{after}</nav>'
 
 
-def results(rows: Sequence[Mapping[str, Any]], query: Query, selected: str, words: Words) -> str:
-    """A page of results: the rule and its sentence, who and where, when, on which invoice, and what is at stake."""
-    body = "".join(_result(row, row["result"] == selected, words) for row in rows)
-    return _table(words("tab.results"), RESULTS, body, query, words)
+def results(
+    rows: Sequence[Mapping[str, Any]], query: Query, selected: str, words: Words, ticked: Collection[str] = ()
+) -> str:
+    """A page of results: the rule and its sentence, who and where, when, on which invoice, and what is at stake.
+
+    Each row of the run itself can be ticked; those that only the earlier run had are there to be seen.
+    """
+    body = "".join(_result(row, query, row["result"] == selected, row["result"] in ticked, words) for row in rows)
+    first, *others = RESULTS
+    headings = [first, *([STATE] if query.compare is not None else []), *others]
+    own = [row["result"] for row in rows if row["run"] == query.run]
+    every = tick("tick_page", "", words("tick.page"), is_on=bool(own) and set(own) <= set(ticked))
+    return _table(
+        words("tab.results"), headings, body, query, words, before=f'<th scope="col" class="tick">{every}</th>'
+    )
 
 
-def _result(row: Mapping[str, Any], is_selected: bool, words: Words) -> str:
+def tick(act: str, arg: str, label: str, *, is_on: bool) -> str:
+    at = attributes(act, arg, aria_label=label, checked=is_on)
+    return f'<input type="checkbox" {at}>'
+
+
+def _result(row: Mapping[str, Any], query: Query, is_selected: bool, is_ticked: bool, words: Words) -> str:
+    box = tick("tick", row["result"], words("tick", result=row["result"]), is_on=is_ticked)
+    box = box if row["run"] == query.run else ""
     aside = f'<span class="dx-aside">{words.html("status.acknowledged")}</span>' if row["acknowledged"] else ""
-    marks = f"{pieces.severity(row['severity'], words)} {pieces.state(row['state'], words)} {aside}"
+    marks = f"{pieces.severity(row['severity'], words)} {aside}"
     rule = f'<b class="r">{escape(words.rule(row["rule_id"]))}</b>'
     cells = [
         f'{marks}{rule}<small class="one">{escape(row["message"])}</small>',
+        *([pieces.state(row["state"], words)] if query.compare is not None else []),
         f"{pieces.code(row['doctor'])}<small>{escape(row['lieu_de_pratique'] or texts.NULL)}</small>",
         f"{pieces.day(row['date_service'])}<small>{escape(row['code'] or texts.NULL)}</small>",
         f"{pieces.code(row['invoice'])}<small>{escape(row['id_ramq'] or texts.NULL)}</small>",
     ]
     figures = [pieces.stake(row, words), pieces.days(row["days_left"], words)]
-    return _row(_cells(cells, figures), "select", row["result"], is_selected)
+    first = f'<td class="tick">{box}</td>'
+    return _row(first + _cells(cells, figures), "select", row["result"], is_selected)
 
 
 def rules(selection: pl.DataFrame, query: Query, words: Words) -> str:
@@ -132,8 +165,10 @@ def _row(cells: str, act: str, arg: str, is_selected: bool = False) -> str:
     return f'<tr class="dx-row" {at}>{cells}</tr>'
 
 
-def _table(caption: str, headings: Sequence[Heading], body: str, query: Query, words: Words) -> str:
-    titles = "".join(_heading(*heading, query, words) for heading in headings)
+def _table(
+    caption: str, headings: Sequence[Heading], body: str, query: Query, words: Words, *, before: str = ""
+) -> str:
+    titles = before + "".join(_heading(*heading, query, words) for heading in headings)
     return (
         f'<table class="dx-t" role="grid"><caption>{escape(caption)}</caption>'
         f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table>"

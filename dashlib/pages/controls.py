@@ -38,6 +38,13 @@ class Choices(anywidget.AnyWidget):
         return cls(label=label, everything=everything, options=[*options], is_single=is_single, words=said)
 
 
+class Fold(anywidget.AnyWidget):
+    """A button behind which the bar is folded on a narrow screen; it says how many choices are set."""
+
+    _esm = SCRIPTS / "fold.js"
+    label = traitlets.Unicode().tag(sync=True)
+
+
 type Made = Callable[[], tuple[str, bytes]]
 """Makes a file when it is asked for: its name and its bytes."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from html import escape
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from dashlib.pages.cards import Card, Picked, Shown
 from dashlib.pages.tables import behind, table
 
 TABLE_ROWS = 8
+SOON = 15
 DEADLINE_DAYS = 90
 """A service can be billed for 90 days (RAMQ, délai de facturation)."""
 
@@ -30,6 +32,8 @@ class Asked:
     doctors: pl.DataFrame
     versions: pl.DataFrame
     change: RunChange | None
+    urgent: Decimal
+    """At risk on the lines that can be billed for SOON days more at most, whatever period is looked at."""
 
 
 class ErrorRates(Page):
@@ -47,7 +51,13 @@ class ErrorRates(Page):
             metrics.doctor_weeks(self.wb, scope, severity=looked_at),
             metrics.version_changes(self.wb, scope),
             metrics.run_change(self.wb),
+            self._urgent(scope),
         )
+
+    def _urgent(self, scope: Scope) -> Decimal:
+        oldest, newest = (self.held.last - timedelta(days=DEADLINE_DAYS - left) for left in (0, SOON))
+        days = metrics.error_days(self.wb, replace(scope, since=oldest, until=newest))
+        return sum(days["at_risk"], Decimal(0))
 
     def lines(self, facts: Asked) -> int:
         return facts.figures.now.lines
@@ -59,7 +69,13 @@ class ErrorRates(Page):
         return facts.figures.sentence(self.lang)
 
     def tiles(self, facts: Asked) -> list[Tile]:
-        return facts.figures.tiles(self.lang)
+        """Money stays three sums: how much of what is at risk is urgent stands with it, and is no sum of its own."""
+        lang, label = self.lang, texts.text("tile.at_risk", self.lang)
+        urgent = texts.text("note.urgent", lang, amount=texts.money(facts.urgent, lang), days=SOON)
+        return [
+            replace(tile, note=f"{tile.note} · {urgent}") if tile.label == label and facts.urgent else tile
+            for tile in facts.figures.tiles(lang)
+        ]
 
     def tables(self, facts: Asked) -> Mapping[str, pl.DataFrame]:
         names = ("days", "rules", "doctors")
@@ -136,7 +152,7 @@ class ErrorRates(Page):
         return Shown(title, note, drawn, behind(cells, columns, title, lang))
 
     def _first(self, facts: Asked) -> Shown:
-        """The rules with most at stake, as a list to act on: each opens the page of rules."""
+        """The rules with most at stake, as a list to act on: each leads to its results, one by one."""
         lang, rules = self.lang, facts.figures.rules
         title, note = texts.text("rules.title", lang), texts.text("rules.note", lang)
         if rules.is_empty():
@@ -149,19 +165,19 @@ class ErrorRates(Page):
             days_left=DEADLINE_DAYS - (pl.lit(self.held.last) - pl.col("earliest_unpaid")).dt.total_days(),
         )
         more = rules.height - TABLE_ROWS
-        everything = escape(self.visit.link("common_rules", self.bar.filters.asked))
+        everything = escape(self.visit.link("explorer", {}), quote=True)
         rest = texts.plural("rules.more", more, lang) if more > 0 else texts.text("rules.all", lang)
         listed = self._rule_list(shown)
         return Shown(title, note, Markup(f'{listed}<p><a href="{everything}">{escape(rest)}</a></p>'))
 
     def _rule_list(self, rules: pl.DataFrame) -> Markup:
-        lang, filters = self.lang, self.bar.filters
+        lang = self.lang
         columns = [("severity", False), ("rule", False), ("results", True), ("stake", True), ("days_left", True)]
         titles = [(texts.text(f"column.{name}", lang), is_figure) for name, is_figure in columns]
         rows = (
             (
                 markup.severity(rule["severity"], lang),
-                f'<a href="{escape(self.visit.link("common_rules", replace(filters, rule=rule["rule_id"]).asked))}">'
+                f'<a href="{escape(self.visit.link("explorer", {"rule": rule["rule_id"]}), quote=True)}">'
                 f"{escape(rule['label'])}</a>",
                 texts.integer(rule["results"], lang),
                 texts.money(rule["stake"], lang),

@@ -8,7 +8,7 @@ import ipywidgets as widgets
 
 from dashlib import texts
 from dashlib.metrics import Holdings, Scope
-from dashlib.pages.controls import Choices, box, button
+from dashlib.pages.controls import Choices, Fold, box, button
 from dashlib.pages.visit import Visit
 
 PERIODS: dict[str, int | None] = {"7": 7, "30": 30, "90": 90, "365": 365, "all": None}
@@ -101,7 +101,8 @@ class FilterBar:
         self.counted = widgets.HTML()
         reset = button(texts.text("filter.reset", self._lang), self.reset)
         self._controls = (self._period, *self._days.values(), *self._many.values(), self._severity, reset)
-        parts = (self._period, self._dates, *self._many.values(), self._severity, reset)
+        self._fold = Fold()
+        parts = (self._fold, self._period, self._dates, *self._many.values(), self._severity, reset)
         self.widget = box(widgets.HBox, "d-bar", *parts)
         self._show()
 
@@ -183,6 +184,8 @@ class FilterBar:
         self._many["rule"].chosen = [chosen.rule] if chosen.rule else []
         self._days["since"].value, self._days["until"].value = texts.day(scope.since), texts.day(scope.until)
         self._dates.layout.display = "flex" if chosen.period == DATES else "none"
+        label, chosen_count = texts.text("filters.fold", self._lang), len(self.words())
+        self._fold.label = f"{label} ({chosen_count})" if chosen_count else label
         self._is_quiet = False
 
     def _on_change(self, _: object) -> None:

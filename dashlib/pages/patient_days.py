@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
 from typing import Any
@@ -17,10 +17,11 @@ from dashlib.pages.cards import Card, Picked, Shown
 from dashlib.pages.drawer import opening
 from dashlib.pages.error_rates import day_of
 from dashlib.pages.filters import Filters, day_name, read_day_name
-from dashlib.pages.tables import behind, table
+from dashlib.pages.tables import Columns, Links, behind, table
 
 SPARKS = 12
 MOST_ROWS = 15
+MOST_CALENDARS = 6
 FEWEST = 5
 COUNTS = ("patients", "registered", "registered_paid", "walk_in", "walk_in_paid")
 KINDS = ("registered", "registered_paid", "walk_in", "walk_in_paid")
@@ -156,7 +157,7 @@ class PatientDays(Page):
         legend += f'<span class="d-key"><i class="d-unpaid"></i>{escape(texts.text("day.unpaid", lang))}</span>'
         newest = days.sort("date_de_service", descending=True)
         links = {} if self.bar.scope.is_by_week else {"date_de_service": self._to_day}
-        listed = behind(newest, columns, title, lang, links=links)
+        listed = self._behind(newest, columns, title, links)
         return Shown(title, note, drawn, Markup(f'<p class="d-legend">{legend}</p>{listed}'))
 
     def _thresholds(self, facts: Asked) -> dict[str, int]:
@@ -174,21 +175,36 @@ class PatientDays(Page):
         title, note = texts.text("calendar.title", lang), texts.text("calendar.note", lang)
         if facts.doctor_days.is_empty():
             return Shown(title, "", self.no_lines())
-        busiest = facts.doctor_days.group_by("doctor").agg(pl.col("patients").sum()).sort("patients", descending=True)
-        doctor: str = busiest["doctor"][0]
-        days = facts.doctor_days.filter(pl.col("doctor") == doctor)
+        chosen = self._calendar_doctors(facts)
+        days = facts.doctor_days.join(chosen, on="doctor", how="inner").sort("place", "date_de_service").drop("place")
+        since = pl.col("date_de_service").max() - timedelta(days=charts.CALENDAR_DAYS)
         columns = {
             "date_de_service": ("chart.day", "day"),
             "patients": ("chart.patients", "integer"),
             "registered": ("column.registered", "integer"),
             "walk_in": ("column.walk_in", "integer"),
             "worst": ("column.worst", "severity"),
+            **({"doctor": ("filter.doctor", "text")} if chosen.height > 1 else {}),
         }
+        doctor: str = chosen["doctor"][0]
         named = texts.text("calendar.title.of", lang, doctor=doctor or texts.text("doctor.none", lang))
+        named = named if chosen.height == 1 else title
         newest = days.sort("date_de_service", descending=True).with_columns(pl.col("worst").fill_null("clean"))
-        drawn = charts.calendar(days.tail(charts.CALENDAR_DAYS), lang)
-        listed = behind(newest, columns, named, lang, links={"date_de_service": self._to_day})
+        drawn = charts.calendar(days.filter(pl.col("date_de_service") > since), lang)
+        listed = self._behind(newest, columns, named, {"date_de_service": self._to_day})
         return Shown(named, note, drawn, listed)
+
+    def _calendar_doctors(self, facts: Asked) -> pl.DataFrame:
+        """(doctors, 2) doctor, place: those that are chosen, who saw most first; the busiest where none is."""
+        most = MOST_CALENDARS if self.bar.filters.doctor else 1
+        seen = facts.doctor_days.group_by("doctor").agg(pl.col("patients").sum())
+        busiest = seen.sort("patients", "doctor", descending=[True, False]).head(most)
+        return busiest.select("doctor").with_row_index("place")
+
+    def _behind(self, rows: pl.DataFrame, columns: Columns, caption: str, links: Links) -> Markup:
+        """The figures of a chart; the file of them leaves the house without small numbers of patients."""
+        note = texts.text("note.small", self.lang)
+        return behind(rows, columns, caption, self.lang, links=links, leaving=_few_hidden(rows), note=note)
 
     def _weekdays(self, facts: Asked) -> Shown:
         lang = self.lang
@@ -197,7 +213,7 @@ class PatientDays(Page):
             return Shown(title, "", self.no_lines())
         columns = {"date_de_service": ("chart.day", "day"), "patients": ("chart.patients", "integer")}
         drawn = charts.weekday_strip(facts.weekdays, lang)
-        return Shown(title, note, drawn, behind(facts.weekdays, columns, title, lang))
+        return Shown(title, note, drawn, self._behind(facts.weekdays, columns, title, {}))
 
     def _list(self, facts: Asked) -> Shown:
         lang, listed = self.lang, facts.listed
@@ -219,7 +235,7 @@ class PatientDays(Page):
         first = listed.sort(pl.col("difference").abs() > 0, "date_de_service", descending=True, nulls_last=True)
         links = {"date_de_service": self._to_day}
         shown = table(first, columns, title, lang, most=MOST_ROWS, links=links)
-        rest = behind(listed, columns, title, lang, links=links) if listed.height > MOST_ROWS else Markup()
+        rest = self._behind(listed, columns, title, links) if listed.height > MOST_ROWS else Markup()
         return Shown(title, note, shown, rest)
 
     def _on_days(self, picked: Picked) -> None:

@@ -5,16 +5,13 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from dashlib import markup, messages, rulebook, sheets, texts
+from dashlib import markup, messages, rule_words, rulebook, sheets, texts
 from dashlib.explorer.detail import arithmetic
 from dashlib.markup import Markup
 from dashlib.metrics import RuleSheet
 from dashlib.pages.drawer import pairs
 from dashlib.rules.base import LINE_FACTS
 from dashlib.workbench import Workbench
-
-EXCEPTIONS = ("unless_", "exclude_", "no_contexts")
-"""What a rule lets pass, by how the names of its parameters begin."""
 
 SAID = (
     *("meaning", "message", "solution", "codes", "threshold", "parameters", "exceptions"),
@@ -28,9 +25,12 @@ def drawn(wb: Workbench, found: RuleSheet, lang: str, *, explorer: str) -> Marku
     sheet = rulebook.sheet(wb, found.rule)
     rule = sheet.rule
     told = dict(sheets.told(sheet, lang))
-    lets_pass = [line for line in told["parameters"] if line.startswith(EXCEPTIONS)]
-    asks = [line for line in told["parameters"] if line not in lets_pass]
-    lines = {**told, "parameters": asks, "exceptions": lets_pass}
+    asked = rule_words.told_parameters(rule, lang)
+    lines = {
+        **told,
+        "parameters": [each.said(lang) for each in asked if not each.is_exception],
+        "exceptions": [each.said(lang) for each in asked if each.is_exception],
+    }
     words = {name: f"rule.{name}" for name in told} | {"exceptions": "sheet.exceptions"}
     facts = {texts.text(words[name], lang): _lines(lines[name]) for name in SAID}
     state = texts.text("rule.on" if rule.enabled else "rule.off", lang)
@@ -38,8 +38,14 @@ def drawn(wb: Workbench, found: RuleSheet, lang: str, *, explorer: str) -> Marku
     act = f'<a class="d-button" href="{escape(explorer, quote=True)}">{escape(texts.text("sheet.explore", lang))}</a>'
     return Markup(
         f'<p class="d-sheet-head">{head}</p>{_figures(found, lang)}<p class="d-acts">{act}</p>'
-        f"{pairs(facts)}{_examples(found.examples.to_dicts(), rule.message.get(lang), lang)}"
+        f"{pairs(facts)}{_changing(wb, lang)}{_examples(found.examples.to_dicts(), rule.message.get(lang), lang)}"
     )
+
+
+def _changing(wb: Workbench, lang: str) -> str:
+    """Where a threshold is changed, or by whom."""
+    key = "sheet.change" if wb.viewer.role in rulebook.EDITORS else "sheet.change.ask"
+    return f'<p class="d-note">{escape(texts.text(key, lang))}</p>'
 
 
 def _figures(found: RuleSheet, lang: str) -> Markup:

@@ -1,7 +1,7 @@
 """Figures as a table: on a card, or behind a chart, for keyboards, screen readers and paper; and as a CSV file."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -55,15 +55,30 @@ def _cell(row: Mapping[str, Any], name: str, columns: Columns, links: Links, lan
     return links[name](row, written) if name in links and row[name] is not None else written
 
 
-def behind(rows: pl.DataFrame, columns: Columns, caption: str, lang: str, *, links: Links | None = None) -> Markup:
-    """« Voir les données »: the figures of a chart, and the same as a file."""
+def behind(
+    rows: pl.DataFrame,
+    columns: Columns,
+    caption: str,
+    lang: str,
+    *,
+    links: Links | None = None,
+    leaving: Sequence[pl.Expr] = (),
+    note: str = "",
+) -> Markup:
+    """« Voir les données »: the figures of a chart, and the same as a file.
+
+    Args:
+        leaving: columns as they stand in the file, where it must not hold all that a page shows; `note` says so.
+    """
     if rows.is_empty():
         return Markup()
     left = rows.height - FIRST_ROWS
     rest = f"<p>{texts.plural('table.more', left, lang)}</p>" if left > 0 else ""
     summary = escape(texts.text("page.see_data", lang))
     shown = table(rows, columns, caption, lang, links=links)
-    return Markup(f"<details><summary>{summary}</summary>{shown}{rest}{_file(rows, columns, caption, lang)}</details>")
+    file = _file(rows.with_columns(leaving), columns, caption, lang)
+    file += f' <small class="d-note">{escape(note)}</small>' if note else ""
+    return Markup(f"<details><summary>{summary}</summary>{shown}{rest}{file}</details>")
 
 
 def _file(rows: pl.DataFrame, columns: Columns, caption: str, lang: str) -> str:

@@ -221,7 +221,7 @@ class TimeRestriction(Restriction):
                 judged=pl.col("judged") & pl.all_horizontal(pl.col("weekday").is_not_null(), start.is_not_null()),
                 broken=~pl.any_horizontal(inside).fill_null(False),
             ),
-            parameters(cases, {"window": pl.String}, lambda case: [_hours(case.condition.windows)]),
+            parameters(cases, {"window": pl.String}, lambda case: [told_hours(case.condition.windows)]),
             window=pl.col("window"),
         )
 
@@ -251,7 +251,7 @@ def _windows(cases: Sequence[Case[TimeRestriction]]) -> tuple[pl.LazyFrame, int]
     return pl.LazyFrame(rows, schema=schema, orient="row"), most
 
 
-def _hours(windows: Iterable[Window]) -> str:
+def told_hours(windows: Iterable[Window]) -> str:
     """Windows as a message tells them: days and hours, those of the same hours together."""
     days: dict[str, list[str]] = {}
     for window in windows:

@@ -4,23 +4,13 @@ from datetime import date
 import pytest
 from playwright.sync_api import expect
 
-from dashlib import resources
-from dashlib.serve import ASSETS, address
+from dashlib.serve import address
 from dashlib.validation import validate_file
 from tests.exports import export
 from tests.integration.test_explorer import FIRST, SECOND
-from tests.serving import SCREENSHOTS, moved_in, serving
+from tests.serving import dashboards, moved_in, serious, serving
 
 pytestmark = pytest.mark.browser
-
-SERVED = """
-import sys
-from voila.app import Voila
-from dashlib import serve
-app = Voila(config=serve._config(int(sys.argv[1]), browser=False))
-app.initialize([sys.argv[2]])
-app.start()
-"""
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +27,8 @@ def office(short_folder):
 
 @pytest.fixture(scope="session")
 def explorer(office):
-    """The address of the explorer's notebook, as our pages are served."""
-    notebooks = str(resources.folder("notebooks"))
-    with serving(office, lambda port: ("-c", SERVED, port, notebooks), JUPYTER_PATH=str(ASSETS)) as port:
+    """The address of the explorer's page, as `dashlib dashboards` serves it."""
+    with serving(office, dashboards) as port:
         yield address(port, "explorer.ipynb")
 
 
@@ -69,7 +58,6 @@ def test_from_a_facet_to_a_rule_a_result_why_setting_aside_and_trying_a_correcti
     expect(detail.get_by_role("heading", name="Pourquoi ?")).to_be_visible()
     expect(detail.locator(".dx-sum")).to_contain_text("maximum")
     expect(detail.locator(".dx-day .bar.touched").first).to_be_visible()
-    page.screenshot(path=SCREENSHOTS / "explorer_1440.png")
 
     detail.get_by_label(re.compile("^Code, ligne")).first.fill("15804")
     detail.get_by_label(re.compile("^Code, ligne")).first.press("Tab")
@@ -143,8 +131,8 @@ def test_the_page_fits_and_reads_in_the_dark(visit, explorer, width):
     page = opened(visit(explorer, width=width, color_scheme="dark"))
     rows(page).first.click()
     expect(page.locator(".dx-sheet h2")).to_be_visible()
-    page.screenshot(path=SCREENSHOTS / f"explorer_dark_{width}.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert serious(page) == []
     ink, ground = page.evaluate(
         "[getComputedStyle(document.querySelector('.dx')).color, getComputedStyle(document.querySelector('.dx')).backgroundColor]"
     )

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import expect
 
-from tests.serving import HOUSE, SCREENSHOTS, free_port
+from tests.serving import HOUSE, free_port
 
 pytestmark = pytest.mark.browser
 
@@ -72,7 +72,6 @@ def test_jupyterlab_opens_in_french_on_the_first_notebook_and_its_kernel_answers
     page.locator(".jp-Cell .cm-content", has_text="FROM v_results").click()
     page.keyboard.press("Shift+Enter")
     expect(page.locator(".jp-OutputArea caption").first).to_have_text("0 ligne, 3 colonnes")
-    page.screenshot(path=SCREENSHOTS / "lab_1440.png")
     assert page.outside == []
     assert [file.name for file in (clinic / "notebooks").glob("start*")] == ["start.ipynb"]
 

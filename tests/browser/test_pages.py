@@ -7,7 +7,7 @@ from openpyxl import load_workbook
 from playwright.sync_api import expect
 
 from tests import exports
-from tests.serving import SCREENSHOTS
+from tests.serving import serious
 
 pytestmark = pytest.mark.browser
 
@@ -42,12 +42,12 @@ def test_each_page_is_drawn_at_each_width_and_in_the_dark_and_asks_nothing_of_th
     for width in (1440, 900, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(500)
-        page.screenshot(path=SCREENSHOTS / f"{name}_{width}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert serious(page) == []
     page.emulate_media(color_scheme="dark")
+    assert serious(page) == []
     card = page.locator(".d-live .d-card").first
     assert card.evaluate("card => getComputedStyle(card).backgroundColor") == "rgb(28, 34, 43)"
-    page.screenshot(path=SCREENSHOTS / f"{name}_dark.png", full_page=True)
     assert (page.outside, page.faults) == ([], [])
 
 
@@ -60,7 +60,7 @@ def test_each_page_speaks_english_and_no_number_is_french(visit, dashboard, name
 
 def test_the_pages_lead_to_each_other_with_the_same_filters(visit, dashboard):
     page = drawn(visit(of(dashboard, "error_rates", "?doctor=MÉD-0C33CC3333")), CHARTS["error_rates"])
-    page.locator(".d-live").get_by_role("link", name="Patients par jour").click()
+    page.locator(".d-live").get_by_role("navigation").get_by_role("link", name="Patients par jour").click()
     drawn(page, CHARTS["patient_days"])
     expect(page.get_by_text("2\u202f016 lignes sur 6\u202f066")).to_be_visible()
 
@@ -95,7 +95,6 @@ def test_the_sheet_of_a_day_opens_from_a_bar_a_cell_and_the_keyboard_and_again_a
     page.keyboard.press("Enter")
     expect(sheet).to_contain_text("Frais de bureau", timeout=15_000)
     expect(page).to_have_url(re.compile(r"day=2025"))
-    page.screenshot(path=SCREENSHOTS / "patient_days_sheet.png")
     page.get_by_role("button", name="Fermer").click()
     expect(sheet).to_have_count(0)
     expect(day).to_be_focused()
@@ -137,7 +136,7 @@ def test_a_file_is_validated_in_the_background_and_its_outcome_shown(visit, new_
     page.get_by_role("button", name="Valider", exact=True).click()
     expect(page.get_by_text(re.compile(r"Exécution \d+ terminée"))).to_be_visible(timeout=60_000)
     expect(page.get_by_role("heading", name="Ce qui a été détecté")).to_be_visible()
-    page.screenshot(path=SCREENSHOTS / "validate_file_1440.png", full_page=True)
+    assert serious(page) == []
 
 
 def test_a_file_that_is_no_export_is_refused_with_the_reason(visit, new_dashboard, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from dashlib.serve import address
-from tests.serving import SCREENSHOTS, moved_in, serving
+from tests.serving import moved_in, serious, serving
 
 pytestmark = pytest.mark.browser
 
@@ -34,21 +34,21 @@ def small(short_folder):
         yield address(port, "validate_file.ipynb")
 
 
-def kernels():
-    ours = {child.pid for child in psutil.Process().children(recursive=True)}
-    each = psutil.process_iter(["pid", "cmdline"])
-    return [one for one in each if one.pid in ours and "dashlib.page_kernel" in (one.info["cmdline"] or ())]
+def kernels(home):
+    each = psutil.process_iter(["cmdline", "environ"])
+    ours = [one for one in each if (one.info["environ"] or {}).get("DASHLIB_HOME") == str(home)]
+    return [one for one in ours if "dashlib.page_kernel" in (one.info["cmdline"] or ())]
 
 
-def wait_for_kernels(count, patience_s=30):
+def wait_for_kernels(count, home, patience_s=30):
     ends = time.monotonic() + patience_s
-    while len(kernels()) != count and time.monotonic() < ends:
+    while len(kernels(home)) != count and time.monotonic() < ends:
         time.sleep(0.2)
-    assert len(kernels()) == count
+    assert len(kernels(home)) == count
 
 
 def opened(page):
-    expect(page.locator(".d-live h1")).to_have_text("Valider un fichier", timeout=60_000)
+    expect(page.locator(".d-live h1")).to_have_text("Valider un fichier")
     return page
 
 
@@ -56,7 +56,7 @@ def test_who_finds_no_seat_is_told_so_and_gets_in_when_one_is_free(visit, small)
     first, second = opened(visit(small)), opened(visit(small))
     third = visit(small)
     expect(third.get_by_role("heading", name="Trop de visiteurs")).to_be_visible()
-    third.screenshot(path=SCREENSHOTS / "full_1440.png")
+    assert serious(third) == []
     answer = third.request.get(f"{small}?lang=en")
     assert (answer.status, answer.headers["retry-after"]) == (503, "10")
     assert "Too many visitors" in answer.text()
@@ -66,28 +66,29 @@ def test_who_finds_no_seat_is_told_so_and_gets_in_when_one_is_free(visit, small)
     assert (third.outside, third.faults) == ([], [])
 
 
-def test_the_kernel_of_a_closed_page_ends(visit, small):
-    wait_for_kernels(0)
+def test_the_kernel_of_a_closed_page_ends(visit, small, short_folder):
+    home = short_folder / "small"
+    wait_for_kernels(0, home)
     page = opened(visit(small))
-    wait_for_kernels(1)
+    wait_for_kernels(1, home)
     time.sleep(8)
-    wait_for_kernels(1)
+    wait_for_kernels(1, home)
     page.close()
-    wait_for_kernels(0)
+    wait_for_kernels(0, home)
 
 
-def test_a_kernel_knows_the_database_and_no_secret_that_it_has_no_use_for(visit, small):
+def test_a_kernel_knows_the_database_and_no_secret_that_it_has_no_use_for(visit, small, short_folder):
     opened(visit(small))
-    [kernel] = kernels()
+    [kernel] = kernels(short_folder / "small")
     told = kernel.environ()
     assert "DASHLIB_HOME" in told
     assert not set(SECRETS) & set(told)
 
 
-def test_a_page_whose_kernel_is_gone_says_so_and_can_be_loaded_again(visit, small):
-    wait_for_kernels(0)
+def test_a_page_whose_kernel_is_gone_says_so_and_can_be_loaded_again(visit, small, short_folder):
+    wait_for_kernels(0, short_folder / "small")
     page = opened(visit(small))
-    [kernel] = kernels()
+    [kernel] = kernels(short_folder / "small")
     expect(page.locator("#lost")).to_be_hidden()
     kernel.send_signal(signal.SIGKILL)
     expect(page.get_by_text("Connexion perdue")).to_be_visible(timeout=30_000)
@@ -132,5 +133,5 @@ def test_no_kernel_outlives_the_server(visit, short_folder):
         wb.database.close()
         with serving(wb.settings.home, hasty) as port:
             opened(visit(address(port, "validate_file.ipynb")))
-            assert kernels()
-        wait_for_kernels(0, patience_s=10)
+            assert kernels(wb.settings.home)
+        wait_for_kernels(0, wb.settings.home, patience_s=10)

@@ -48,7 +48,7 @@ def test_a_rule_is_shown_as_a_sheet_in_both_languages(run):
         "15819 Visite",
     ):
         assert words in shown
-    for words in ("Paramètres", "max = 1", "Validité toujours", "dashlib · shipped"):
+    for words in ("Paramètres", "maximum : 1 [max]", "Validité toujours", "dashlib · shipped"):
         assert words in shown
     assert "Seuil 64,80 $" in plain(run("rules", "show", "OFFICE_FEE_19929").stdout)
     english = plain(run("--lang", "en", "rules", "show", "ANNUAL_PERIODIC_VISIT").stdout)

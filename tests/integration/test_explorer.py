@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 from polars.testing import assert_frame_equal
 
-from dashlib import demo, explorer
+from dashlib import demo, explorer, texts
 from dashlib.cards import holds_card
 from dashlib.explorer import Explorer, Nothing, acts, sifting, views
 from dashlib.runs import find_run
-from dashlib.schema import BillingRecord, SavedView, User
+from dashlib.schema import BillingRecord, ResultAcknowledgement, SavedView, User
 from dashlib.validation import validate_file
 from tests.exports import export, line
 
@@ -190,6 +190,8 @@ def test_two_runs_beside_each_other_show_what_run_diff_says(wb, validated):
         assert set(desk.frame.filter(state=state)["result"]) == names
     assert expected["fixed"]
     assert "Réglé" in plain(desk.widget.facets)
+    assert "État" in re.findall(r"<th[^>]*>([^<]*)</th>", desk.widget.table)
+    assert '<td><span class="dx-state fixed"><i aria-hidden="true">✓</i>Réglé</span></td>' in desk.widget.table
     desk.act("facet", "state=fixed")
     assert set(ran(desk.code)["result"]) == expected["fixed"]
     desk.act("compare", values={"value": ""})
@@ -214,6 +216,9 @@ def pressed(html):
     return [(act, unescape(arg)) for act, arg, rest in pieces if "disabled" not in rest]
 
 
+WORD = r"(?<!\w)[^\W\d_]{3,}(?!\w)"
+# What the Manuel is cited with, the acronym of a health card, and what code sorts with.
+SAME_OR_CITED = {"onglet", "NAM", "sort"}
 REGIONS = ("bar", "facets", "table", "detail", "over", "said")
 
 
@@ -309,6 +314,67 @@ def test_setting_aside_can_be_of_all_of_the_same_rule_and_doctor(desk):
     desk.act("ack", desk._selected, {"reason": "accepte", "until": "", "scope": "alike"})
     aside = find_run(desk._wb, 1).results.filter(pl.col("acknowledged").is_not_null())
     assert set(aside["result"]) == set(alike["result"])
+
+
+def test_ticked_results_are_summed_and_set_aside_together(clinic):
+    chosen = clinic.frame.head(3)
+    for name in chosen["result"]:
+        clinic.act("tick", name)
+    foot = plain(re.search(r"<footer.*?</footer>", clinic.widget.table)[0])
+    at_risk, gain = (plain(texts.money(sum_, "fr")) for sum_ in (money(chosen, "at_risk"), chosen["gain"].sum()))
+    assert f"3 sélectionnés · à risque {at_risk} · gain possible {gain}" in foot
+    clinic.act("asking_ticked")
+    assert "Écarter 3 constats" in plain(clinic.widget.over)
+    clinic.act("ack_ticked", values={"reason": "accepte", "note": "vu", "until": ""})
+    aside = find_run(clinic._wb, 1).results.filter(pl.col("acknowledged").is_not_null())
+    assert set(aside["result"]) == set(chosen["result"])
+    assert (clinic.widget.over, "sélectionné" in clinic.widget.table) == ("", False)
+
+
+def test_a_page_is_ticked_at_once_and_what_a_filter_takes_away_is_ticked_no_longer(clinic):
+    clinic.act("tick_page")
+    assert "50 sélectionnés" in plain(clinic.widget.table)
+    assert clinic.widget.table.count(" checked") == 51
+    rule = clinic.frame["rule_id"][0]
+    left = clinic.frame.head(50).filter(rule_id=rule).height
+    clinic.act("facet", f"rule_id={rule}")
+    assert f"{left} sélectionné" in plain(clinic.widget.table)
+    clinic.act("untick")
+    assert "sélectionné" not in clinic.widget.table
+
+
+@pytest.mark.usefixtures("_as_users_do")
+def test_what_only_the_earlier_run_had_cannot_be_ticked(wb, validated):
+    before, after = validated(*FIRST), validated(*SECOND)
+    desk = Explorer(after.number, compare=before.number, wb=wb)
+    [gone, *_] = desk.frame.filter(state="fixed")["result"]
+    desk.act("tick", gone)
+    assert "sélectionné" not in desk.widget.table
+    assert f'data-act="tick" data-arg="{gone}"' not in desk.widget.table
+
+
+def test_the_last_day_of_what_is_set_aside_is_shown_changed_and_taken_away(desk):
+    desk.act("next")
+    name = desk._selected
+    desk.act("ack", name, {"reason": "autre", "note": "vu", "until": "2999-12-31"})
+    assert "jusqu’au 2999-12-31" in plain(desk.widget.detail)
+    desk.act("asking")
+    assert 'name="until" value="2999-12-31"' in desk.widget.detail
+    assert '<option value="autre" selected>' in desk.widget.detail
+    desk.act("ack", name, {"reason": "autre", "note": "vu", "until": ""})
+    assert "jusqu’à ce que la ligne change" in plain(desk.widget.detail)
+    desk.act("asking")
+    assert 'name="until" value=""' in desk.widget.detail
+
+
+def test_a_note_that_was_kept_with_a_card_is_shown_without_it(desk, wb):
+    desk.act("next")
+    desk.act("ack", desk._selected, {"reason": "autre", "note": "vu", "until": ""})
+    with wb.database.owner() as connection:
+        connection.execute(sa.update(ResultAcknowledgement).values(note="vu avec TEST80010112"))
+    desk.act("asking")
+    assert "vu avec" in desk.widget.detail
+    assert not holds_card(desk.widget.detail)
 
 
 def test_what_cannot_be_set_aside_is_said_in_place(desk):
@@ -456,6 +522,26 @@ def test_it_speaks_english(wb, desk):
     assert "What to do" in plain(english.widget.detail)
     assert "identities masked" in plain(english.widget.bar).lower()
     assert not re.search(r"\d,\d\d [$]|Médecin", plain("".join(state_of(english))))
+
+
+def test_no_french_word_is_left_on_the_english_page(wb, validated):
+    before, after = validated(*FIRST), validated(*SECOND)
+    desk = Explorer(after.number, compare=before.number, wb=wb, lang="en")
+    shown = []
+    for name, arg in (
+        *(("next", ""), ("ack", "accepte"), ("asking", ""), ("tab", "rules"), ("tab", "invoices"), ("tab", "results")),
+        *(("tick_page", ""), ("asking_ticked", ""), ("code", ""), ("help", ""), ("saving", ""), ("search", "zzz")),
+    ):
+        if name == "ack":
+            desk.act(name, desk._selected, {"reason": arg, "until": "2999-12-31"})
+        else:
+            desk.act(name, arg, {"word": arg})
+        shown += [plain(part) for part in state_of(desk)]
+        shown += re.findall(r'(?:aria-label|title|placeholder)="([^"]*)"', "".join(state_of(desk)))
+    english = {word for said in texts.words("en").values() for word in re.findall(WORD, said)}
+    french = {word for said in texts.words("fr").values() for word in re.findall(WORD, said)} - english
+    found = {word for word in re.findall(WORD, unescape(" ".join(shown))) if word in french}
+    assert found <= SAME_OR_CITED
 
 
 def test_a_view_is_kept_opened_on_another_run_and_deleted(wb, validated):

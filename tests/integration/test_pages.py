@@ -1,11 +1,14 @@
 import logging
 import re
+from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html import unescape
 from io import BytesIO
 
 import altair as alt
+import ipywidgets as widgets
+import polars as pl
 import pytest
 import sqlalchemy as sa
 from openpyxl import load_workbook
@@ -13,8 +16,9 @@ from openpyxl import load_workbook
 from dashlib import chart_script, metrics, pages
 from dashlib.errors import DatabaseUnavailable
 from dashlib.pages import base
+from dashlib.pages.controls import Choices
 from dashlib.pages.filters import NONE, Filters
-from dashlib.pages.visit import Visit
+from dashlib.pages.visit import PAGES, Visit
 from dashlib.schema import ValidationRun
 from dashlib.validation import validate_file
 from tests import seed
@@ -80,9 +84,12 @@ def test_a_page_that_fails_says_a_reference_and_neither_page_nor_log_a_value(cli
 
     monkeypatch.setattr(metrics, "error_facts", broken)
     with caplog.at_level(logging.ERROR):
-        page.redraw()
-    assert "Cette partie n’a pas pu être produite" in page.outline
+        page.bar.take(Filters(period="7"))
+        first = pages.error_rates(Visit(), clinic)
+    assert re.search(r"pas pu être montré \(référence [0-9A-F]{6}\)\s: les chiffres sont ceux de", page.outline)
     assert "96,4" in page.outline
+    assert (page.bar.filters, page.bar._period.disabled) == (Filters(), True)
+    assert "Cette partie n’a pas pu être produite" in first.outline
     assert "ValueError" in caplog.text
     assert "TEST00000000" not in page.outline + caplog.text
 
@@ -205,7 +212,10 @@ def test_choosing_a_rule_opens_its_sheet_with_its_workshop_and_asks_nothing_else
             "fr",
             [
                 "Paramètres",
-                "19928.registered = 6",
+                "patients inscrits exigés\u00a0: 19928 → 6",
+                "contextes de sans rendez-vous\u00a0: AR, G160",
+                "‹inscrits vus› inscrits (min. 6)",
+                "le carnet rule_workshop",
                 "Source",
                 "Version",
                 "Exceptions",
@@ -217,7 +227,9 @@ def test_choosing_a_rule_opens_its_sheet_with_its_workshop_and_asks_nothing_else
             "en",
             [
                 "Parameters",
-                "19928.registered = 6",
+                "registered patients required: 19928 → 6",
+                "contexts of walk-in: AR, G160",
+                "the notebook rule_workshop",
                 "Source",
                 "Version",
                 "Exceptions",
@@ -230,6 +242,7 @@ def test_choosing_a_rule_opens_its_sheet_with_its_workshop_and_asks_nothing_else
 def test_the_sheet_of_a_rule_says_thresholds_source_version_and_exceptions(run, lang, words):
     page = pages.common_rules(Visit(lang, {"rule": "OFFICE_FEE_19928"}), run)
     assert [word for word in words if word not in page._drawer.body] == []
+    assert not re.search(r"thresholds|walk_in_contexts|\{\w+\}", page._drawer.body)
 
 
 def test_the_examples_of_a_rule_come_with_their_arithmetic_and_without_names(run):
@@ -351,6 +364,73 @@ def test_small_numbers_of_patients_do_not_leave_in_a_workbook(wb):
     assert frames["Note"].item() == "Les nombres de 1 à 4 patients ne sont pas donnés."
 
 
+def test_small_numbers_of_patients_do_not_leave_in_the_files_behind_the_charts(wb):
+    with wb.database.connect() as connection:
+        run = seed.run(connection, wb.viewer.id)
+        seed.days(connection, run, "date_de_service | doctor | lieu_de_pratique | lines\n2025-06-27 | M1 | 54321 | 5")
+        seen = "date_de_service | doctor | patients | registered | walk_in\n2025-06-27 | M1 | 3 | 3 | 0"
+        seed.doctor_days(connection, run, seen)
+    page = pages.patient_days(Visit(), wb)
+    files = [
+        b64decode(found).decode("utf-8-sig")
+        for card in page.cards
+        for found in re.findall(r"base64,([^\"]+)", card._data.value)
+    ]
+    assert len(files) == 3
+    assert [file for file in files if re.search(r"[;,]3[;,\r]", file)] == []
+    assert "Les nombres de 1 à 4 patients ne sont pas donnés." in page.cards[0]._data.value
+
+
+def test_the_rules_to_treat_first_lead_to_their_results_in_the_explorer(clinic):
+    page = pages.error_rates(Visit("en"), clinic)
+    links = re.findall(r'href="([^"]+)"', page.cards[3]._said.value)
+    rules = page.facts.figures.rules["rule_id"].head(8).to_list()
+    assert links == [*(f"explorer.ipynb?lang=en&amp;rule={rule}" for rule in rules), "explorer.ipynb?lang=en"]
+
+
+def test_what_became_of_results_leads_to_those_in_the_explorer(run, tmp_path):
+    path = tmp_path / "corrigees.csv"
+    path.write_text(export(*LINES[:2]), "utf-8")
+    validate_file(run, path, run_date=date(2025, 7, 2))
+    page = pages.error_rates(Visit(), run)
+    change = page.facts.change
+    here = f"explorer.ipynb?run={change.run}&amp;compare={change.before}&amp;state="
+    states = change.rows.filter(pl.col("results") > 0)["status"].to_list()
+    assert {link for link in re.findall(r'href="([^"]+)"', page.cards[4]._data.value) if "explorer" in link} == {
+        f"{here}{state}" for state in states
+    }
+
+
+def test_money_that_is_urgent_stands_with_what_is_at_risk_and_is_no_sum_of_its_own(wb):
+    with wb.database.connect() as connection:
+        run = seed.run(connection, wb.viewer.id)
+        drawn = """date_de_service | doctor | lieu_de_pratique | lines | at_risk
+                   2025-03-31      | M1     | 54321            | 5     | 1.00
+                   2025-04-01      | M1     | 54321            | 5     | 20.00
+                   2025-04-16      | M1     | 54321            | 5     | 300.00
+                   2025-04-17      | M1     | 54321            | 5     | 4000.00
+                   2025-06-30      | M1     | 54321            | 5     | 0.00"""
+        seed.days(connection, run, drawn)
+    page = pages.error_rates(Visit(filters={"period": "7"}), wb)
+    assert "dont 320,00\u00a0$ à envoyer d’ici 15 jours" in page._tiles.value
+
+
+def test_the_doctors_who_are_chosen_have_a_calendar_each(clinic):
+    everybody = metrics.holdings(clinic).doctors
+    page = pages.patient_days(Visit(filters={"doctor": ",".join(everybody[:2])}), clinic)
+    spec = page.cards[1]._chart.spec
+    rows = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
+    assert {row.partition("|")[0] for row in rows} == set(everybody[:2])
+    assert len(rows) == 2 * 8
+
+
+def test_on_a_phone_the_bar_is_folded_behind_a_button_that_counts_its_choices(clinic):
+    page = pages.error_rates(Visit(filters={"severity": "error", "period": "30"}), clinic)
+    assert page.bar.widget.children[0].label == "Filtres (2)"
+    page.bar.reset()
+    assert page.bar.widget.children[0].label == "Filtres"
+
+
 def test_rules_can_be_drawn_by_their_results_instead_of_their_stake(clinic):
     page = pages.common_rules(Visit(), clinic)
     before = page.cards[0]._chart.spec
@@ -403,3 +483,54 @@ def test_a_file_that_cannot_be_made_is_said_and_nothing_of_the_failure_is_logged
     assert sent == [{"failed": True}]
     assert "ValueError" in caplog.text
     assert "TEST00000000" not in caplog.text
+
+
+def parts(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from parts(child)
+
+
+def shown(page):
+    drawn = [card._chart.spec if card._chart else card._said.value for card in page.cards]
+    return page._actions.query, page._drawer.body, page._tiles.value, drawn
+
+
+def use(control):
+    match control:
+        case widgets.Button():
+            control.click()
+        case widgets.Dropdown() | widgets.ToggleButtons():
+            control.value = next(value for _, value in control.options if value not in (control.value, "dates"))
+        case Choices():
+            control.chosen = [control.options[0][0]]
+        case _:
+            return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("opener", "controls"), [(pages.error_rates, 6), (pages.common_rules, 8), (pages.patient_days, 6)]
+)
+def test_every_control_of_a_page_does_something_that_can_be_seen(clinic, opener, controls):
+    page = opener(Visit(filters={"period": "30"}), clinic)
+    used = 0
+    for control in [each for each in parts(page.widget) if getattr(each, "layout", None) is not None]:
+        before = shown(page)
+        if use(control):
+            assert shown(page) != before, control
+            used += 1
+            page.bar.take(Filters(period="30"))
+    assert used == controls
+
+
+@pytest.mark.parametrize("opener", OPENERS)
+def test_every_link_of_a_page_leads_to_a_page_and_every_sheet_that_is_named_opens(clinic, opener):
+    page = opener(Visit(), clinic)
+    html = page.outline + "".join(card._data.value + card._said.value for card in page.cards)
+    pages_named = {link.partition("?")[0] for link in re.findall(r'href="([^"#]+)"', html) if link[:5] != "data:"}
+    assert pages_named <= {f"{name}.ipynb" for name in PAGES}
+    assert len(pages_named) >= 5
+    for sheet in set(re.findall(r'data-sheet="([^"]+)"', html)):
+        page._on_sheet(unescape(sheet))
+        assert "<h2>" in page._drawer.body, sheet

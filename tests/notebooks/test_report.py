@@ -83,7 +83,6 @@ def test_a_report_opens_in_a_browser_without_a_request_and_speaks_english(wb, ru
     page = visit(report.as_uri())
     assert page.get_by_role("heading", level=1).inner_text() == "Validation report"
     assert page.locator("figure svg .mark-rect path, figure svg .mark-symbol path").count() == 4
-    page.screenshot(path=resources.PACKAGE.parent / "build" / "screenshots" / "report_1440.png", full_page=True)
     assert (page.outside, page.faults) == ([], [])
 
 

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from dashlib import charts, markup, texts
-from dashlib.charts import trends
+from dashlib.charts import patients, trends
 from dashlib.figures import ErrorFacts, Figures
 from tests.tables import cells
 
@@ -260,3 +260,22 @@ def test_a_sparkline_of_one_value_is_not_drawn():
 def test_a_long_value_is_set_smaller():
     tiles = [markup.Tile("À risque", texts.money(Decimal(amount)), "").html for amount in ("18432.60", "1118432.60")]
     assert ['class="v long"' in tile for tile in tiles] == [False, True]
+
+
+def test_the_median_of_patients_is_of_working_days_and_begins_after_three():
+    days = pl.DataFrame(
+        {
+            "date_de_service": [date(2025, 6, day) for day in (5, 6, 7, 8, 9, 10)],
+            **dict.fromkeys(("registered", "registered_paid", "walk_in", "walk_in_paid"), [0] * 6),
+            "patients": [30, 40, 1, 2, 50, 60],
+        }
+    )
+    medians = patients._medians(days)
+    assert medians["noon"].to_list() == ["2025-06-09T12:00:00", "2025-06-10T12:00:00"]
+    assert medians["median"].to_list() == [40.0, 45.0]
+
+
+def test_a_name_that_is_longer_than_its_drawing_ends_in_dots():
+    rules = pl.DataFrame({"rule_id": ["A"], "label": ["mot " * 60], "severity": ["error"], "stake": [1.0]})
+    drawn = charts.svg(charts.pareto(rules, "fr", width=350), "fr")
+    assert re.search(r">(?:mot ){5,20}[mot]*…<", drawn)

@@ -85,6 +85,9 @@ function render({ model, el }) {
       // Whoever holds the key down wants to arrive, not to read every row on the way.
       clearTimeout(walking);
       if (to.dataset.act === "select") walking = setTimeout(() => send(...asked(to)), 160);
+    } else if (row && key === " " && row.querySelector('[data-act="tick"]')) {
+      event.preventDefault();
+      send(...asked(row.querySelector('[data-act="tick"]')));
     } else if (row && (key === "Enter" || key === " ")) {
       event.preventDefault();
       send(...asked(row));

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0013_doctors_sums"
+revision = "0012_doctors_sums"
 down_revision = "0011_row_origins"
 branch_labels = None
 depends_on = None
