@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +108,11 @@ def _kernels() -> Iterator[psutil.Process]:
 
 def _wait_for_a_warm_kernel() -> None:
     """Until no kernel has worked for a while: one is warm for each page, and those of closed pages are idle."""
+    busy: list[float] = []
     quiet, ends = 0, time.monotonic() + 60
     while quiet < QUIET and time.monotonic() < ends:
-        busy = [kernel.cpu_percent(0.2) for kernel in _kernels()]
+        with suppress(psutil.NoSuchProcess):  # it ended while it was looked at
+            busy = [kernel.cpu_percent(0.2) for kernel in _kernels()]
         quiet = quiet + 1 if busy and max(busy) < 20 else 0
 
 
