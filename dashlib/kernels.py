@@ -85,6 +85,13 @@ class Kernels(AsyncMappingKernelManager):  # type: ignore[misc]
         """Whether a kernel waits for the next visitor of this notebook."""
         return any(_is_made(ready) for ready in self._pools.get(notebook, [])[:1])
 
+    async def make_room(self) -> None:
+        """Ends kernels whose pages were left, the first left first, until one more visitor fits into the memory."""
+        for kernel in sorted(self._left, key=lambda one: self._alone_since.get(one) or 0.0):
+            if self.visitors + len(self._left) < self.most:
+                return
+            await self.shutdown_kernel(kernel)
+
     async def start_kernel(self, **how: Any) -> str:
         how["env"] = told(how["env"])
         kernel: str = await super().start_kernel(**how)
@@ -108,7 +115,7 @@ class Kernels(AsyncMappingKernelManager):  # type: ignore[misc]
         Voila asks it of kernels that a visitor was given: how long one was kept warm before does not count.
         """
         now = time.monotonic()
-        is_at_work = self.get_kernel(kernel_id).execution_state != "idle"
+        is_at_work = self.get_kernel(kernel_id).execution_state == "busy"
         since = self._alone_since[kernel_id] = now if is_at_work else self._alone_since.get(kernel_id) or now
         if not self._kernel_connections.get(kernel_id) and now - since > self.cull_idle_timeout:
             await self.shutdown_kernel(kernel_id)

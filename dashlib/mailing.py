@@ -63,7 +63,8 @@ def send(settings: Settings, to: Sequence[str], subject: str, body: str, files: 
 
     Raises:
         MailFailed: DL-MAIL-001, DL-MAIL-002, as `server_of`; DL-MAIL-003, the server does not answer or refuses the
-            message; DL-MAIL-004, it does not encrypt, so nothing was said to it.
+            message; DL-MAIL-004, it does not encrypt, so nothing was said to it; DL-MAIL-006, it takes the message for
+            some readers only.
     """
     server = server_of(settings)
     message = _message(settings, to, subject, body, files if settings.mail_attachments else ())
@@ -71,10 +72,12 @@ def send(settings: Settings, to: Sequence[str], subject: str, body: str, files: 
         with _connected(server) as line:
             if server.user:
                 line.login(server.user, server.password)
-            line.send_message(message)
+            refused = line.send_message(message)
     # Its own words name the readers.
     except (OSError, smtplib.SMTPException):
         raise MailFailed("DL-MAIL-003", host=server.host, port=server.port) from None
+    if refused:  # by some readers' names: by all is a failure of its own
+        raise MailFailed("DL-MAIL-006", refused=len(refused), readers=len(to))
 
 
 def _message(settings: Settings, to: Sequence[str], subject: str, body: str, files: Sequence[Path]) -> EmailMessage:

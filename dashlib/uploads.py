@@ -181,11 +181,20 @@ def to_do(wb: Workbench) -> list[UUID]:
 
 
 def clear_left_copies(wb: Workbench) -> int:
-    """Deletes staged copies of a day ago; gives how many. A run deletes its own: these are of those that were lost."""
-    left = [path for path in _folder(wb).glob("*.csv") if time.time() - path.stat().st_mtime > LEFT_S]
+    """Deletes staged copies of a day ago that no run waits for; gives how many. A run deletes its own when it ends."""
+    awaited = sa.select(File.path).join(ValidationRun, ValidationRun.file_id == File.id)
+    with wb.database.connect() as connection:
+        kept = set(connection.scalars(awaited.where(ValidationRun.status.in_(UNDER_WAY))))
+    left = [path for path in _folder(wb).glob("*.csv") if str(path) not in kept and _is_left(path)]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
+
+
+def _is_left(path: Path) -> bool:
+    with suppress(FileNotFoundError):  # its run has just ended
+        return time.time() - path.stat().st_mtime > LEFT_S
+    return False
 
 
 def _has_ended(wb: Workbench, run_id: UUID) -> bool:

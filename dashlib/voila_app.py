@@ -42,6 +42,7 @@ class PageHandler(TornadoVoilaHandler):  # type: ignore[misc]  # Voila is not ty
     async def _finds_a_seat(self) -> bool:
         for _ in range(int(PATIENCE_S / POLL_S)):
             if self.kernel_manager.visitors < self.kernel_manager.most:
+                await self.kernel_manager.make_room()
                 return True
             await asyncio.sleep(POLL_S)
         return False

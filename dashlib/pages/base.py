@@ -235,6 +235,7 @@ class Page(ABC):
     def _fail(self, failure: Exception) -> None:
         """The figures that stand were true when they were drawn; the words say since when, and what can be done."""
         if self.facts is None:
+            self._head.value = self._header()
             self.cards[0].fail(failed(failure, self.lang), self.redraw)
             return
         wanted, since = self.bar.filters, texts.moment(self._drawn_at, self.lang)

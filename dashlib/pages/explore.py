@@ -7,10 +7,10 @@ import ipywidgets as widgets
 from dashlib import markup, texts
 from dashlib.errors import DashError
 from dashlib.markup import Markup
-from dashlib.pages.base import Notice, navigation
+from dashlib.pages.base import MAY_LOOK, Notice, navigation, no_right
 from dashlib.pages.controls import box
 from dashlib.pages.visit import Visit
-from dashlib.workbench import Workbench
+from dashlib.workbench import Workbench, open_workbench
 
 if TYPE_CHECKING:
     from dashlib.explorer import Explorer
@@ -24,7 +24,9 @@ def opened(visit: Visit, wb: Workbench | None = None) -> "Explore | Notice":
     from dashlib import explorer
 
     try:
-        asked = visit.filters
+        asked, wb = visit.filters, wb or open_workbench()
+        if wb.viewer.role not in MAY_LOOK:
+            return no_right(NAME, visit)
         shown = explorer.explore(asked.get("run", "last"), compare=asked.get("compare"), lang=visit.lang, wb=wb)
     except DashError as refused:
         return Notice(NAME, visit, markup.state("failed", str(refused)))
@@ -54,4 +56,4 @@ class Explore:
     @property
     def _header(self) -> Markup:
         title = texts.text(f"{NAME}.title", self._visit.lang)
-        return markup.head(title, "", "", links=navigation(NAME, self._visit, {}))
+        return markup.head(title, "", "", links=navigation(NAME, self._visit, self._visit.filters))

@@ -136,8 +136,9 @@ class ValidateFile:
         if self._staging is not None:
             self._staging.drop()
             self._staging = None
-        elif self._run is not None:
-            uploads.cancel(self._wb, self._run)
+        elif self._run is not None and not uploads.cancel(self._wb, self._run):
+            self._conclude(self._run)  # it had ended before
+            return
         self._end(texts.text("upload.stopped", self._lang))
 
     def _end(self, said: str, *, bad: bool = False) -> None:

@@ -77,6 +77,14 @@ def test_the_kernel_of_a_closed_page_ends(visit, small, short_folder):
     wait_for_kernels(0, home)
 
 
+def test_who_goes_from_page_to_page_leaves_no_more_kernels_than_there_are_seats(visit, small, short_folder):
+    page = opened(visit(small))
+    for _ in range(3):
+        page.reload(wait_until="commit")
+        opened(page)
+        assert len(kernels(short_folder / "small")) <= 2
+
+
 def test_a_kernel_knows_the_database_and_no_secret_that_it_has_no_use_for(visit, small, short_folder):
     opened(visit(small))
     [kernel] = kernels(short_folder / "small")

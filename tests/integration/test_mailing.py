@@ -89,6 +89,14 @@ def test_a_message_of_figures_reaches_all_readers(listening):
     assert message.get_content().replace("\r\n", "\n") == "À risque : 49,15 $\n"
 
 
+def test_a_message_that_some_readers_did_not_get_is_not_called_sent(listening):
+    server = listening()
+    with pytest.raises(MailFailed, match=r"DL-MAIL-006.*1 .*2") as failed:
+        mailing.send(settings(f"smtp://127.0.0.1:{server.port}"), ["a@b.ca", "gone@b.ca"], FIGURES, "…")
+    assert "gone@" not in str(failed.value)
+    assert len(server.received) == 1
+
+
 @pytest.mark.parametrize(("allowed", "names"), [(False, []), (True, ["rapport.html"])])
 def test_files_go_with_it_only_where_the_settings_say_so(listening, tmp_path, allowed, names):
     (tmp_path / "rapport.html").write_text("<p>…</p>")

@@ -19,6 +19,7 @@ from dashlib.pages import base
 from dashlib.pages.controls import Choices
 from dashlib.pages.filters import NONE, Filters
 from dashlib.pages.visit import PAGES, Visit
+from dashlib.runs import find_run
 from dashlib.schema import ValidationRun
 from dashlib.validation import validate_file
 from tests import seed
@@ -90,6 +91,7 @@ def test_a_page_that_fails_says_a_reference_and_neither_page_nor_log_a_value(cli
     assert "96,4" in page.outline
     assert (page.bar.filters, page.bar._period.disabled) == (Filters(), True)
     assert "Cette partie n’a pas pu être produite" in first.outline
+    assert "Taux d’erreur</h1>" in first.outline
     assert "ValueError" in caplog.text
     assert "TEST00000000" not in page.outline + caplog.text
 
@@ -534,3 +536,16 @@ def test_every_link_of_a_page_leads_to_a_page_and_every_sheet_that_is_named_open
     for sheet in set(re.findall(r'data-sheet="([^"]+)"', html)):
         page._on_sheet(unescape(sheet))
         assert "<h2>" in page._drawer.body, sheet
+
+
+def test_the_explorers_language_and_pages_keep_what_its_address_asked_for(run):
+    page = pages.explorer(Visit("fr", {"run": "1", "state": "open"}), run)
+    assert 'href="explorer.ipynb?lang=en&amp;run=1&amp;state=open"' in page.outline
+
+
+def test_a_run_that_ended_before_it_was_cancelled_is_shown_and_not_called_cancelled(run, monkeypatch):
+    page, told = pages.validate_file(Visit(), run), []
+    monkeypatch.setattr(page._upload, "send", told.append)
+    page._run = find_run(run, "last").id
+    page._stop()
+    assert [said["ended"] for said in told] == ["Exécution 1 terminée."]

@@ -175,6 +175,15 @@ def test_copies_that_nobody_submitted_are_deleted_after_a_day(wb, monkeypatch):
     assert copies(wb) == []
 
 
+def test_a_copy_that_a_run_waits_for_is_kept_however_long_it_waits(wb, monkeypatch):
+    staged = stage(wb)
+    uploads.submit(wb, staged, run_date=DAY)
+    tomorrow = time.time() + 25 * 3600
+    monkeypatch.setattr(uploads.time, "time", lambda: tomorrow)
+    assert uploads.clear_left_copies(wb) == 0
+    assert copies(wb) == [staged.path]
+
+
 def test_a_users_own_file_is_never_deleted(wb, tmp_path):
     (tmp_path / "mine.csv").write_bytes(LINES)
     run_id, _ = registry.register(wb, tmp_path / "mine.csv", "x", {"run_date": DAY})
