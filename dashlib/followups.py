@@ -82,9 +82,13 @@ def take(wb: Workbench, ticks: Ticks, *, now: datetime | None = None) -> Taken:
     faulty = ticks.rows.filter(pl.col("fault").is_not_null())
     changed = readable.filter(readable["mark"] != marks(wb.pseudonyms, readable["done"], readable["note"]))
     words = changed.unique([*KEY, "done", "note"], maintain_order=True)
-    opposed = pl.struct(KEY).is_duplicated()
+    # The same result may stand in several sheets, and in several runs of one workbook.
+    opposed = pl.struct("done", "note").n_unique().over("fingerprint") > 1
     clear = words.filter(~opposed)
     with wb.database.connect() as connection:
+        # One workbook of somebody at a time: a word that is not there yet has no row that could be locked.
+        alone = sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"dashlib.followups {wb.viewer.id}"))
+        connection.execute(sa.select(alone))
         there = clear.join(_owners(wb, clear), on=KEY, how="inner", maintain_order="left")
         own = there.filter("own").unique("fingerprint", maintain_order=True)
         beside = _beside(connection, wb, own)

@@ -1,10 +1,13 @@
 import io
 import json
 import re
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from threading import Event
 
 import openpyxl
 import polars as pl
@@ -347,6 +350,28 @@ def test_two_sheets_that_contradict_each_other_are_refused(wb, say, book):
     taken = take(wb, say({"900000002": ("☑", "là")}))
     assert (taken.taken, kept(wb)) == (0, [])
     assert taken.opposed == taken.refused > 0
+
+
+def test_of_two_workbooks_taken_at_once_the_newer_word_stays(wb, say, monkeypatch):
+    older = say({"900000004": ("☑", "avant")}, saved="2025-04-02T12:00:00", into="a.xlsx")
+    newer = say({"900000004": ("☑", "après")}, saved="2025-04-04T12:00:00", into="b.xlsx")
+    keep, reached, released = followups._keep, Event(), Event()
+
+    def slow(*given):
+        monkeypatch.setattr(followups, "_keep", keep)
+        reached.set()
+        assert released.wait(30)
+        keep(*given)
+
+    monkeypatch.setattr(followups, "_keep", slow)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(take, wb, older)
+        assert reached.wait(30)
+        second = threads.submit(take, wb, newer)
+        time.sleep(0.5)
+        released.set()
+        assert first.result().taken == second.result().replaced > 0
+    assert set(kept(wb)) == {(True, "après")}
 
 
 def test_a_health_insurance_number_in_a_note_is_masked_and_counted(wb, say):
