@@ -28,6 +28,7 @@ def of(dashboard, page, asked=""):
 def drawn(page, charts):
     expect(page.locator(".d-live .vega-embed svg.marks")).to_have_count(charts)
     page.evaluate("document.fonts.ready")
+    page.wait_for_timeout(500)  # nobody clicks sooner than a chart begins to listen
     return page
 
 
