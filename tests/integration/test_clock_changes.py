@@ -31,6 +31,12 @@ DAYS = """
     {1}             | MÉD-0A11AA1111 | 54321            | 50    | 5              | 20       | 15         | 5
     {2}             | MÉD-0A11AA1111 | 54321            | 60    | 6              | 30       | 20         | 10
 """
+SEEN = """
+    date_de_service | doctor         | patients | registered | walk_in
+    {0}             | MÉD-0A11AA1111 | 10       | 10         | 0
+    {1}             | MÉD-0A11AA1111 | 20       | 15         | 5
+    {2}             | MÉD-0A11AA1111 | 30       | 20         | 10
+"""
 
 
 @pytest.fixture
@@ -42,6 +48,7 @@ def around(wb):
             run = seed.run(connection, wb.viewer.id)
             days = [day + timedelta(n) for n in (-1, 0, 1)]
             seed.days(connection, run, DAYS.format(*days))
+            seed.doctor_days(connection, run, SEEN.format(*days))
         return days
 
     return around

@@ -21,7 +21,7 @@ TWICE = (line(facture="900000001", code="15815"), line(facture="900000002", code
 RUNS = {"text/plain": "[Run(2, completed), Run(1, completed)]"}
 ERRORS = {
     "text/html": (
-        '<div class="scroll"><table class="d-t"><caption>2 lignes, 3 colonnes</caption><thead><tr>'
+        '<div class="scroll" role="region" tabindex="0" aria-label="2 lignes, 3 colonnes"><table class="d-t"><caption>2 lignes, 3 colonnes</caption><thead><tr>'
         '<th scope="col" style="text-align: left">rule_id</th>'
         '<th scope="col" class="n">constats</th><th scope="col" class="n">montant</th></tr></thead><tbody>'
         '<tr><td style="text-align: left">AGE_80_PLUS_VISITS</td><td class="n">2</td><td class="n">98,30</td></tr>'
