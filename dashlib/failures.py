@@ -14,9 +14,14 @@ log = logging.getLogger(__name__)
 
 def reported(failure: Exception) -> str:
     """The reference under which the log has a failure: its type and no more, for the rest could hold a value."""
-    reference = uuid4().hex[:6].upper()
-    log.error("panel failed: %s, reference %s", type(failure).__name__, reference)
-    return reference
+    found_by = reference()
+    log.error("panel failed: %s, reference %s", type(failure).__name__, found_by)
+    return found_by
+
+
+def reference() -> str:
+    """Six characters by which a failure that a reader tells of is found in the log."""
+    return uuid4().hex[:6].upper()
 
 
 def failed(failure: Exception, lang: str) -> Markup:

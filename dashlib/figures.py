@@ -14,11 +14,25 @@ from dashlib.markup import Tile
 CLEAN_TARGET = 0.98
 """Invoices without error: 98 % accepted at first is best practice."""
 
+STAKES = ("at_risk", "to_repay", "gain")
+"""The three sums of money, which are never netted."""
+
+SOON_DAYS = 15
+"""What has so many days left, or fewer, cannot wait."""
+
+FEW = 5
+"""Counts below this are not told of a single day, doctor or place in what leaves the house."""
+
 SPARKS = 12
 LEAST_SHARE = 0.0005
 """Shares closer than what a page shows, 0,1 point, are the same."""
 
 FIRST_CAUSES = 3
+
+
+def gravity() -> pl.Expr:
+    """By what results and rules are sorted: errors first, then warnings, then the rest."""
+    return pl.col("severity").replace_strict({"error": 0, "warning": 1}, default=2, return_dtype=pl.Int8)
 
 
 @dataclass(frozen=True)

@@ -36,10 +36,8 @@ STARTER = "starter"
 
 
 def install(database: Database) -> None:
-    """Brings the database to what this dashlib ships; when it is there already, that costs one short query."""
+    """Brings the database to what this dashlib ships; whoever opens one asks `shipment` first whether it is there."""
     with database.connect() as connection:
-        if shipment.is_there(connection):
-            return
         # Two first starts at once: the second waits here, and finds everything there.
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('dashlib.install'))"))
         if not shipment.is_there(connection):

@@ -13,9 +13,6 @@ from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from traitlets import Integer
 
-MOST = 20
-"""Visitors at a time: so many kernels fit into 4 GiB."""
-
 AWAY_S = 60
 """A page whose kernel nobody is connected to for so long is closed: a network may be away for a moment."""
 
@@ -66,7 +63,8 @@ class PageKernels(KernelSpecManager):  # type: ignore[misc]  # Jupyter is not ty
 class Kernels(AsyncMappingKernelManager):  # type: ignore[misc]
     """Jupyter's kernels, as many as there may be visitors; those that nobody is connected to any more end soon."""
 
-    most = Integer(MOST, config=True)
+    most = Integer(config=True)
+    """Visitors at a time, and kernels of theirs that there may be."""
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)

@@ -11,7 +11,7 @@ from typing import Literal
 import polars as pl
 
 from dashlib import texts
-from dashlib.charts import INK, SEVERITY_TONE, Tone
+from dashlib.charts import FATE_GLYPH, FATE_TONE, INK, SEVERITY_TONE, Tone
 
 GLYPHS: dict[Tone, str] = {"error": "✕", "warning": "▲", "opportunity": "◆", "info": "●", "neutral": "○"}
 FIRST_ROWS = 50
@@ -105,6 +105,13 @@ def severity(name: str, lang: str) -> str:
     tone = SEVERITY_TONE.get(name, "neutral")
     word = escape(texts.text(f"severity.{name}", lang))
     return f'<span class="sev" style="color:{INK[tone]}"><i aria-hidden="true">{GLYPHS[tone]}</i>{word}</span>'
+
+
+def fate(status: str, lang: str) -> str:
+    """What became of results, in the colour of its part of the bar."""
+    word = escape(texts.text(f"status.{status}", lang))
+    colour, glyph = INK[FATE_TONE[status]], FATE_GLYPH[status]
+    return f'<span class="sev" style="color:{colour}"><i aria-hidden="true">{glyph}</i>{word}</span>'
 
 
 def table(caption: str, columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[str]]) -> Markup:

@@ -8,12 +8,11 @@ import base64
 import contextlib
 import io
 import logging
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from dashlib import charts, texts
+from dashlib import texts
 from dashlib.errors import PdfUnavailable
 from dashlib.exporting import replacing
 
@@ -34,11 +33,6 @@ def css(runs: Sequence[int], lang: str) -> str:
     )
     counted = foot.replace(FIRST_MARK, '" counter(page) "').replace(SECOND_MARK, '" counter(pages) "')
     return LOOK.read_text("utf-8").replace("FOOT", f'"{counted}"').replace("FONT", embedded(FONT))
-
-
-def coloured(html: str) -> str:
-    """A page with the theme's colours written out, in its look and in what it draws: paper knows no themes."""
-    return re.sub(r"var\(--([a-z0-9-]+)\)", lambda name: charts.palette()[name.group(1)], html)
 
 
 def embedded(file: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from dashlib import notebook, paper, resources, texts, todo, workbooks
+from dashlib import charts, notebook, paper, resources, texts, todo, workbooks
 from dashlib.errors import DashError, DatabaseUnavailable, NotebookFailed, NotFound
 from dashlib.metrics import Scope
 from dashlib.reports import SECTIONS
@@ -102,7 +102,7 @@ def _page(facts: PeriodFacts, kind: Kind, executed: Path, runs: list[int]) -> tu
     made = {section["section"] for section in told if "failed" not in section}
     title = f"{texts.text(f'paper.kind.{kind}', lang)}, {texts.period(scope.since, scope.until, lang)}"
     page = notebook.page_of(executed, lang=lang, title=title, css=paper.css(runs, lang))
-    return paper.coloured(page), [name for name in SECTIONS if name not in made]
+    return charts.coloured(page), [name for name in SECTIONS if name not in made]
 
 
 def _attempt(form: str, write: Callable[[], Any], paths: dict[str, Path], reasons: list[DashError]) -> None:

@@ -19,7 +19,7 @@ CULL_S = 15
 NEEDLESS = ["jupyterlab_pygments"]
 """Extensions of JupyterLab that pages, which show no code, do without."""
 WARM_KERNELS = 1
-"""Two cores warm one kernel while a page is looked at; each costs about 170 MiB."""
+"""Of each page: two cores warm one kernel while a page is looked at; each costs about 140 MiB."""
 
 # Nothing of a page may come from elsewhere, whatever an extension of Jupyter would like to load. Widgets are scripts
 # made of text, hence the two `unsafe`.

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     mail_from: str | None = None
     mail_attachments: bool = False  # a report is for its readers' eyes, and mail passes many hands
     max_upload_mib: int = Field(default=64, ge=1)
-    max_visitors: int = Field(default=20, ge=1)  # of the dashboards, at a time; each has a kernel
+    max_visitors: int = Field(default=20, ge=1)  # of the dashboards, at a time: their kernels fit into 4 GiB
 
 
 def read_settings(env_file: Path | None = None) -> Settings:

@@ -4,10 +4,9 @@ Days count from the day as of which the run judged, and go on with the calendar:
 since, and one that was judged as of an older day stays as old as it was.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +16,11 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from dashlib import messages, reference
 from dashlib.errors import NotFound
-from dashlib.exports import shown_name
 from dashlib.recounting import today
 from dashlib.results import FILE, RESULTS, read_results, translated
 from dashlib.rules import Rule
 from dashlib.rules.quality import DataQuality
-from dashlib.schema import File, RollupDoctorDay, ValidationRun
+from dashlib.schema import RollupDoctorDay, ValidationRun
 from dashlib.workbench import Workbench
 
 # Source: Loi sur l'assurance maladie, art. 22.1; FMOQ, Le Médecin du Québec, May 2025. The rules of late billing say it
@@ -64,11 +62,10 @@ EVERYTHING = Asked()
 
 @dataclass(frozen=True)
 class OwnRun:
-    """A completed run of the viewer's. `as_of` is the day from which days are counted, `file` its name as shown."""
+    """A completed run of the viewer's. `as_of` is the day from which days are counted."""
 
     id: UUID
     number: int
-    file: str
     run_date: date
     as_of: date
 
@@ -103,14 +100,28 @@ def results_in(
 ) -> Iterator[pl.DataFrame]:
     """The results of these runs page by page, of a scope those that are in it; see `results_of`."""
     yield _nothing()
-    holders = wb.frame(_holders(which, wb)) if isinstance(which, Scope) else None
+    if isinstance(which, UUID):
+        for run in runs:
+            yield from results_of(wb, run, asked, lang)
+        return
+    holders = wb.frame(_holders(which, wb))
     for run in runs:
-        for page in results_of(wb, run, asked, lang):
-            yield page if holders is None or isinstance(which, UUID) else _newest(page, holders, which)
+        for page in results_of(wb, run, asked, lang, within=_within(which)):
+            yield _newest(page, holders)
 
 
-def results_of(wb: Workbench, run: OwnRun, asked: Asked = EVERYTHING, lang: str = "fr") -> Iterator[pl.DataFrame]:
+def results_of(
+    wb: Workbench,
+    run: OwnRun,
+    asked: Asked = EVERYTHING,
+    lang: str = "fr",
+    *,
+    within: Sequence[sa.ColumnElement[bool]] = (),
+) -> Iterator[pl.DataFrame]:
     """The results of a run page by page, the gravest first; there is at least one page.
+
+    Args:
+        within: what PostgreSQL narrows them by besides: of a year's run a week is read, not the year.
 
     Returns:
         (results, FILE_COLUMNS) frames: as `run.results` has them, with `days_left` i64, null for a paid line or without
@@ -118,7 +129,7 @@ def results_of(wb: Workbench, run: OwnRun, asked: Asked = EVERYTHING, lang: str 
     """
     rules, last, more = reference.rules_in_force(wb), 0, True
     while more:
-        kept = read_results(wb, run.id, where=[*_where(asked), RESULTS.number > last], limit=PAGE)
+        kept = read_results(wb, run.id, where=[*_where(asked), *within, RESULTS.number > last], limit=PAGE)
         more = kept.height == PAGE
         if more:
             last = int(kept["result"][-1].rpartition(":")[2])
@@ -136,16 +147,21 @@ def actions(
         (things to do, FILE_COLUMNS and `stake` str): at_risk, to_repay, gain or check, and `amount` is that money.
     """
     runs = runs_of(wb, which)
-    to_do = pl.col("acknowledged").is_null() & ((pl.col("severity") != "info") | (pl.col("category") == "opportunity"))
-    pages = (page.filter(to_do) for page in results_in(wb, which, runs, asked, lang))
+    return in_order(page.filter(TO_DO) for page in results_in(wb, which, runs, asked, lang)), runs
+
+
+TO_DO = pl.col("acknowledged").is_null() & ((pl.col("severity") != "info") | (pl.col("category") == "opportunity"))
+
+
+def in_order(pages: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """Things to do (results that are TO_DO) in the order and with the columns of `actions`."""
     found = pl.concat([_nothing(), *pages])
     left = pl.col("days_left")
     urgency = pl.when(left >= 0).then(0).when(left.is_null()).then(1).otherwise(2)
     staked = found.with_columns(stake=_stake()).with_columns(
         amount=pl.coalesce(*(pl.when(stake=name).then(name) for name in ("at_risk", "to_repay", "gain")), "amount")
     )
-    urgent = staked.sort(urgency, left, "amount", descending=[False, False, True], nulls_last=True, maintain_order=True)
-    return urgent, runs
+    return staked.sort(urgency, left, "amount", descending=[False, False, True], nulls_last=True, maintain_order=True)
 
 
 def _nothing() -> pl.DataFrame:
@@ -199,17 +215,15 @@ def _advice(kept: pl.DataFrame, sentences: pl.Series, rules: Sequence[Rule], lan
 
 def _runs(wb: Workbench) -> sa.Select[*tuple[Any, ...]]:
     made = sa.cast(sa.func.timezone("America/Toronto", RUNS.created_at), sa.Date)
-    return (
-        sa.select(RUNS.id, RUNS.number, RUNS.status, File.original_filename, RUNS.run_date, made.label("made"))
-        .join(File, File.id == RUNS.file_id)
-        .where(RUNS.user_id == wb.viewer.id)
+    return sa.select(RUNS.id, RUNS.number, RUNS.status, RUNS.run_date, made.label("made")).where(
+        RUNS.user_id == wb.viewer.id
     )
 
 
 def _run(found: sa.Row[*tuple[Any, ...]]) -> OwnRun:
     judged = found.run_date or found.made
     as_of = judged + (today() - found.made)
-    return OwnRun(found.id, found.number, shown_name(Path(found.original_filename)), judged, as_of)
+    return OwnRun(found.id, found.number, judged, as_of)
 
 
 def _scoped(wb: Workbench, scope: Scope) -> list[OwnRun]:
@@ -233,10 +247,14 @@ def _holders(scope: Scope, wb: Workbench) -> sa.Select[*tuple[Any, ...]]:
     )
 
 
-def _newest(found: pl.DataFrame, holders: pl.DataFrame, scope: Scope) -> pl.DataFrame:
-    """Of a run's results those of the scope on days that no newer run holds."""
-    placed = found if scope.place is None else found.filter(pl.col("lieu_de_pratique") == scope.place)
-    numbered = placed.with_columns(
+def _within(scope: Scope) -> list[sa.ColumnElement[bool]]:
+    days = RESULTS.date_service.between(scope.since, scope.until)
+    return [days, *([RESULTS.lieu_de_pratique == scope.place] if scope.place is not None else [])]
+
+
+def _newest(found: pl.DataFrame, holders: pl.DataFrame) -> pl.DataFrame:
+    """Of a run's results those on days that no newer run holds."""
+    numbered = found.with_columns(
         number=pl.col("result").str.extract(r"^(\d+):").cast(pl.Int64), who=pl.col("doctor").fill_null("")
     )
     here, there = ["who", "date_service", "number"], ["doctor", "date_de_service", "number"]

@@ -13,13 +13,13 @@ import polars as pl
 
 from dashlib import spreadsheets, texts, ticks
 from dashlib.exporting import replacing, titles
+from dashlib.figures import SOON_DAYS
 from dashlib.followups import marks
 from dashlib.reference import rules_in_force
 from dashlib.spreadsheets import BRAND, LINE, Book, Sheet
 from dashlib.todo import EVERYTHING, FILE_COLUMNS, Asked, OwnRun, Scope, actions, days_to_bill, results_in
 from dashlib.workbench import Workbench
 
-SOON_DAYS = 15
 TO_DO = (
     *("doctor", "date_service", "invoice", "id_ramq", "code", "to_do", "stake", "amount", "days_left", "done", "note"),
     *("severity", "result", "key"),

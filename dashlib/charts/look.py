@@ -66,6 +66,11 @@ def svg(chart: alt.TopLevelMixin, lang: str) -> str:
         format_locale=texts.vega_numbers(lang),
         time_format_locale=texts.vega_dates(lang),
     )
+    return coloured(drawn)
+
+
+def coloured(drawn: str) -> str:
+    """A drawing or a page with the theme's colours written out: paper knows no variables."""
     return re.sub(r"var\(--([a-z0-9-]+)\)", lambda name: palette()[name.group(1)], drawn)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import polars as pl
 import sqlalchemy as sa
 
+from dashlib.figures import STAKES
 from dashlib.metrics.errors import error_days
 from dashlib.metrics.patients import day_table, doctor_days, patient_totals
 from dashlib.metrics.rows import FEES, SEEN, cells, total
@@ -16,7 +17,6 @@ from dashlib.schema import RollupDoctorDay, ValidationRun
 from dashlib.workbench import Workbench
 
 DAY, RUN = RollupDoctorDay, ValidationRun
-MONEY = ("at_risk", "to_repay", "gain")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def day_figures(wb: Workbench, day: date, doctor: str | None = None) -> DayFigur
     """The figures of a day; without a doctor those of all of them together."""
     scope = Scope(day, day, doctors=() if doctor is None else (doctor,))
     seen, billed = patient_totals(wb, scope), error_days(wb, scope)
-    sums = {name: sum(billed[name], Decimal(0)) for name in MONEY}
+    sums = {name: sum(billed[name], Decimal(0)) for name in STAKES}
     return DayFigures(
         day=day,
         doctor=doctor,

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from dashlib.figures import gravity
 from dashlib.metrics.labels import label_of
 from dashlib.metrics.rows import FOUND, cells, doctor_rows, rule_rows, total
 from dashlib.metrics.scope import Scope
@@ -130,8 +131,7 @@ def rule_sheet(wb: Workbench, rule: str, scope: Scope) -> RuleSheet:
 
 def first_to_treat(rules: pl.DataFrame) -> pl.DataFrame:
     """Rules in the order in which they are worth treating: errors first, then by stake, then by results."""
-    gravest = pl.col("severity").replace_strict({"error": 0, "warning": 1}, default=2, return_dtype=pl.Int8)
-    return rules.sort(gravest, -pl.col("stake"), -pl.col("results"), "rule_id", nulls_last=True)
+    return rules.sort(gravity(), -pl.col("stake"), -pl.col("results"), "rule_id", nulls_last=True)
 
 
 def labelled(wb: Workbench, found: sa.Subquery, lang: str) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from html import escape
@@ -14,7 +15,7 @@ import polars as pl
 from dashlib import exporting, markup, metrics, texts
 from dashlib.chart_script import offline_charts
 from dashlib.errors import DashError
-from dashlib.failures import failed, reported
+from dashlib.failures import failed, reported, shielded
 from dashlib.markup import Markup, Tile
 from dashlib.metrics import Holdings, Scope
 from dashlib.pages.cards import Card
@@ -88,7 +89,8 @@ class Page(ABC):
         self.wb, self.held, self.visit, self.lang = wb, held, visit, visit.lang
         self._head, self._tiles = widgets.HTML(), widgets.HTML()
         self._lead, self._extent, self._emptied = "", "", ""
-        self._drawn_at, self._partial = datetime.now(texts.TORONTO), metrics.interrupted(wb, held.run_number)
+        self._drawn_at = datetime.now(texts.TORONTO)
+        self._partial: tuple[int, int] | None = None
         self._drawer = Drawer.of(self.lang, self._on_sheet)
         self.bar = FilterBar(visit, held, changed=self.redraw)
         self._actions = Actions.of(texts.text("actions.export", self.lang), self.lang, self._workbook)
@@ -197,16 +199,17 @@ class Page(ABC):
     def show_sheet(self) -> None:
         """Draws the sheet that the filters name, or takes it away, and keeps the page's address right."""
         self._actions.query = self.visit.link(self.name, self.bar.filters.asked)
-        try:
+        with self._outliving_its_sheet():
             self._drawer.show(*self.sheet())
-        except Exception as failure:  # noqa: BLE001 - a page outlives its sheet; the type is logged, the reader is told
-            self._drawer.show(texts.text(f"{self.name}.title", self.lang), failed(failure, self.lang))
 
     def _on_sheet(self, name: str) -> None:
-        try:
+        with self._outliving_its_sheet():
             self.open_sheet(name)
-        except Exception as failure:  # noqa: BLE001 - raised, it would stand in the kernel's log with what it quotes
-            self._drawer.show(texts.text(f"{self.name}.title", self.lang), failed(failure, self.lang))
+
+    def _outliving_its_sheet(self) -> AbstractContextManager[None]:
+        """What fails about a sheet is said on it, and not raised into the kernel's log with what it quotes."""
+        title = texts.text(f"{self.name}.title", self.lang)
+        return shielded(lambda said: self._drawer.show(title, Markup(said)), self.lang)
 
     def _emptied_by(self) -> str:
         """The one choice without which lines would be left, as the bar says it; nothing where there are several."""

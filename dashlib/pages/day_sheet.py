@@ -13,6 +13,7 @@ import polars as pl
 from dashlib import markup, results, texts
 from dashlib.explorer.day import PatientDay, read_day
 from dashlib.explorer.timeline import drawing
+from dashlib.figures import STAKES, gravity
 from dashlib.markup import Markup
 from dashlib.metrics import DayFigures
 from dashlib.pages.drawer import opening, pairs
@@ -24,8 +25,6 @@ from dashlib.workbench import Workbench
 MOST_CARDS = 8
 """Results that are told one by one; the others stand in the explorer."""
 
-GRAVEST = {"error": 0, "warning": 1, "info": 2}
-STAKES = ("at_risk", "to_repay", "gain")
 
 type Link = Callable[[str, Mapping[str, str]], str]
 """The address of a page with these filters."""
@@ -50,8 +49,7 @@ def find(wb: Workbench, figures: DayFigures, lang: str) -> Found | None:
     of_day = results.read_results(wb, run_id, where=[ValidationResult.date_service == figures.day])
     his = of_day.filter(pl.col("doctor").fill_null("") == figures.doctor, pl.col("acknowledged").is_null())
     stake = pl.sum_horizontal(pl.col(name).fill_null(0) for name in STAKES)
-    rank = pl.col("severity").replace_strict(GRAVEST, default=len(GRAVEST), return_dtype=pl.Int64)
-    first = his.sort(rank, stake, "result", descending=[False, True, False]).head(MOST_CARDS)
+    first = his.sort(gravity(), stake, "result", descending=[False, True, False]).head(MOST_CARDS)
     told = first if lang == "fr" else results.translated(wb, first, lang)
     cards = [(row, _his_day(wb, figures, row)) for row in told.iter_rows(named=True)]
     return Found(his.height, cards)

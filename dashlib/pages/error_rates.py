@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from dashlib import charts, markup, metrics, texts
-from dashlib.figures import ErrorFacts
+from dashlib.figures import SOON_DAYS, ErrorFacts
 from dashlib.markup import Markup, Tile
 from dashlib.metrics import RunChange, Scope
 from dashlib.pages.base import Page
@@ -18,7 +18,6 @@ from dashlib.pages.cards import Card, Picked, Shown
 from dashlib.pages.tables import behind, table
 
 TABLE_ROWS = 8
-SOON = 15
 DEADLINE_DAYS = 90
 """A service can be billed for 90 days (RAMQ, délai de facturation)."""
 
@@ -33,7 +32,7 @@ class Asked:
     versions: pl.DataFrame
     change: RunChange | None
     urgent: Decimal
-    """At risk on the lines that can be billed for SOON days more at most, whatever period is looked at."""
+    """At risk on the lines that can be billed for SOON_DAYS days more at most, whatever period is looked at."""
 
 
 class ErrorRates(Page):
@@ -55,7 +54,7 @@ class ErrorRates(Page):
         )
 
     def _urgent(self, scope: Scope) -> Decimal:
-        oldest, newest = (self.held.last - timedelta(days=DEADLINE_DAYS - left) for left in (0, SOON))
+        oldest, newest = (self.held.last - timedelta(days=DEADLINE_DAYS - left) for left in (0, SOON_DAYS))
         days = metrics.error_days(self.wb, replace(scope, since=oldest, until=newest))
         return sum(days["at_risk"], Decimal(0))
 
@@ -71,7 +70,7 @@ class ErrorRates(Page):
     def tiles(self, facts: Asked) -> list[Tile]:
         """Money stays three sums: how much of what is at risk is urgent stands with it, and is no sum of its own."""
         lang, label = self.lang, texts.text("tile.at_risk", self.lang)
-        urgent = texts.text("note.urgent", lang, amount=texts.money(facts.urgent, lang), days=SOON)
+        urgent = texts.text("note.urgent", lang, amount=texts.money(facts.urgent, lang), days=SOON_DAYS)
         return [
             replace(tile, note=f"{tile.note} · {urgent}") if tile.label == label and facts.urgent else tile
             for tile in facts.figures.tiles(lang)

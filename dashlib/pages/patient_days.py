@@ -10,8 +10,10 @@ from typing import Any
 import polars as pl
 
 from dashlib import charts, metrics, reference, texts
+from dashlib.figures import FEW, SPARKS
 from dashlib.markup import Markup, Tile
 from dashlib.metrics import Scope
+from dashlib.metrics.rows import SEEN
 from dashlib.pages.base import Page
 from dashlib.pages.cards import Card, Picked, Shown
 from dashlib.pages.drawer import opening
@@ -19,11 +21,8 @@ from dashlib.pages.error_rates import day_of
 from dashlib.pages.filters import Filters, day_name, read_day_name
 from dashlib.pages.tables import Columns, Links, behind, table
 
-SPARKS = 12
 MOST_ROWS = 15
 MOST_CALENDARS = 6
-FEWEST = 5
-COUNTS = ("patients", "registered", "registered_paid", "walk_in", "walk_in_paid")
 KINDS = ("registered", "registered_paid", "walk_in", "walk_in_paid")
 
 
@@ -268,7 +267,7 @@ class PatientDays(Page):
 
 def _few_hidden(rows: pl.DataFrame) -> list[pl.Expr]:
     """Counts of patients without those that are small."""
-    return [pl.when((pl.col(n) == 0) | (pl.col(n) >= FEWEST)).then(n) for n in COUNTS if n in rows.columns]
+    return [pl.when((pl.col(n) == 0) | (pl.col(n) >= FEW)).then(n) for n in SEEN if n in rows.columns]
 
 
 def _busiest(seen: pl.DataFrame) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from dashlib import markup, messages, rule_words, rulebook, sheets, texts
 from dashlib.explorer.detail import arithmetic
+from dashlib.figures import STAKES
 from dashlib.markup import Markup
 from dashlib.metrics import RuleSheet
 from dashlib.pages.drawer import pairs
@@ -17,7 +18,6 @@ SAID = (
     *("meaning", "message", "solution", "codes", "threshold", "parameters", "exceptions"),
     *("source", "confidence", "validity", "latest"),
 )
-STAKES = ("at_risk", "to_repay", "gain")
 
 
 def drawn(wb: Workbench, found: RuleSheet, lang: str, *, explorer: str) -> Markup:

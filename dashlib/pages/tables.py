@@ -7,16 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from dashlib import charts, exporting, markup, texts
+from dashlib import exporting, markup, texts
 from dashlib.markup import FIRST_ROWS, Markup
-
-
-def _fate(status: str, lang: str) -> str:
-    """What became of results, in the colour of its part of the bar."""
-    colour = charts.INK[charts.FATE_TONE[status]]
-    glyph, word = charts.FATE_GLYPH[status], escape(texts.text(f"status.{status}", lang))
-    return f'<span class="sev" style="color:{colour}"><i aria-hidden="true">{glyph}</i>{word}</span>'
-
 
 FORMATS: dict[str, Callable[[Any, str], str]] = {
     "day": lambda value, _: texts.day(value),
@@ -27,7 +19,7 @@ FORMATS: dict[str, Callable[[Any, str], str]] = {
     "money": texts.money,
     "text": lambda value, _: texts.NULL if value in (None, "") else escape(str(value)),
     "severity": markup.severity,
-    "fate": _fate,
+    "fate": markup.fate,
 }
 """How a column's values are written; `text` and `severity` are words, all others figures."""
 

@@ -41,7 +41,7 @@ class PeriodFacts:
         found = self.figures.rules.join(before, on=["rule_id", "severity"], how="full", coalesce=True)
         change = pl.col("results").fill_null(0) - pl.col("before").fill_null(0)
         return found.with_columns(
-            stake=pl.sum_horizontal("at_risk", "to_repay", "gain"),
+            stake=pl.col("stake").fill_null(0),
             change=change if self.figures.before else pl.lit(None, pl.Int64),
         ).sort("stake", "results", "rule_id", descending=[True, True, False], nulls_last=True)
 
@@ -63,14 +63,20 @@ class PeriodFacts:
 
     @cached_property
     def actions(self) -> pl.DataFrame:
-        return todo.actions(self.wb, self._own, self.lang)[0]
+        """What is to be done, as `todo.actions` has it."""
+        return todo.in_order([self._told.filter(todo.TO_DO)])
 
     @cached_property
     def aside(self) -> pl.DataFrame:
         """Results of the period that are set aside today, by date."""
-        runs = todo.runs_of(self.wb, self._own)
-        pages = todo.results_in(self.wb, self._own, runs, lang=self.lang)
-        return pl.concat(page.filter(pl.col("acknowledged").is_not_null()) for page in pages).sort("date_service")
+        return self._told.filter(pl.col("acknowledged").is_not_null()).sort("date_service")
+
+    @cached_property
+    def _told(self) -> pl.DataFrame:
+        """Results of the period that are to be acted on or set aside, read once for both."""
+        own, known = self._own, todo.TO_DO | pl.col("acknowledged").is_not_null()
+        pages = todo.results_in(self.wb, own, todo.runs_of(self.wb, own), lang=self.lang)
+        return pl.concat(page.filter(known) for page in pages)
 
     @cached_property
     def judging(self) -> pl.DataFrame:

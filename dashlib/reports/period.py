@@ -12,6 +12,7 @@ import polars as pl
 
 from dashlib import charts, markup, metrics, reference, texts
 from dashlib.errors import NotFound, UsageError
+from dashlib.figures import FEW
 from dashlib.metrics import Scope
 from dashlib.reports import tables
 from dashlib.reports.facts import PeriodFacts
@@ -141,7 +142,7 @@ class PeriodReport:
         """Doctors and places, those with most to lose first; figures of fewer than five lines are hidden."""
         lang = self.lang
         shown = [tables.parts(metrics.parts(self.wb, self.scope, by), by, lang) for by in tables.PARTS]
-        return self._headed("doctors", "".join(shown), few=tables.FEW)
+        return self._headed("doctors", "".join(shown), few=FEW)
 
     @property
     @section

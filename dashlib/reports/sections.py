@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from html import escape
 from typing import Any, Protocol
-from uuid import uuid4
 
 from dashlib import markup, texts
 from dashlib.errors import DatabaseUnavailable
+from dashlib.failures import reference
 from dashlib.markup import Markup
 
 SECTIONS = ("cover", "trend", "rules", "doctors", "patients", "to_do", "changes", "annex")
@@ -51,9 +51,8 @@ def section[R: Sectioned](make: Callable[[R], str]) -> Callable[[R], Section]:
             raise
         except Exception as failure:  # noqa: BLE001 - a kernel would show a traceback, with values in it
             report.failed.append(name)
-            reference = uuid4().hex[:6].upper()
-            told = {"section": name, "failed": type(failure).__name__, "reference": reference}
-            return Section.of(_failed(name, reference, report.lang), **told)
+            told = {"section": name, "failed": type(failure).__name__, "reference": reference()}
+            return Section.of(_failed(name, told["reference"], report.lang), **told)
 
     guarded.__doc__ = make.__doc__
     return guarded

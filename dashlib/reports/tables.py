@@ -9,14 +9,11 @@ import polars as pl
 
 from dashlib import charts, markup, texts
 from dashlib.charts import Tone
+from dashlib.figures import FEW, SOON_DAYS
 from dashlib.markup import Markup
-from dashlib.workbooks import SOON_DAYS
 
 PARTS: tuple[Literal["doctor", "lieu_de_pratique"], ...] = ("doctor", "lieu_de_pratique")
 PARTS_LISTED = {"doctor": 20, "lieu_de_pratique": 12}
-FEW = 5
-"""Figures of fewer lines than this are not shown of a single doctor or place."""
-
 HASH_SHOWN = 12
 LISTED = 30
 MARKS: dict[str, tuple[str, Tone]] = {"up": ("▲", "error"), "down": ("▼", "opportunity"), "unusual": ("●", "warning")}
@@ -222,17 +219,11 @@ def _left(days: int | None, lang: str) -> str:
 def fates(totals: pl.DataFrame, lang: str) -> Markup:
     """What became of results (of `Comparison.totals`), with their money."""
     columns: Columns = {
-        texts.text("chart.status", lang): (False, lambda row: _fate(row["status"], lang)),
+        texts.text("chart.status", lang): (False, lambda row: markup.fate(row["status"], lang)),
         texts.text("column.results", lang): (True, _whole("results", lang)),
         **{texts.text(f"tile.{name}", lang): (True, _money(name, lang)) for name in ("at_risk", "to_repay", "gain")},
     }
     return listing(totals, texts.text("paper.changes", lang), columns)
-
-
-def _fate(status: str, lang: str) -> str:
-    colour, glyph = charts.INK[charts.FATE_TONE[status]], charts.FATE_GLYPH[status]
-    word = escape(texts.text(f"status.{status}", lang))
-    return f'<span class="sev" style="color:{colour}"><i aria-hidden="true">{glyph}</i>{word}</span>'
 
 
 def reasons(aside: pl.DataFrame, lang: str) -> str:

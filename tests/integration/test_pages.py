@@ -1,5 +1,6 @@
 import logging
 import re
+import sys
 from base64 import b64decode
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -7,6 +8,7 @@ from html import unescape
 from io import BytesIO
 
 import altair as alt
+import comm
 import ipywidgets as widgets
 import polars as pl
 import pytest
@@ -549,3 +551,25 @@ def test_a_run_that_ended_before_it_was_cancelled_is_shown_and_not_called_cancel
     page._run = find_run(run, "last").id
     page._stop()
     assert [said["ended"] for said in told] == ["Exécution 1 terminée."]
+
+
+def waiting(monkeypatch, **request):
+    monkeypatch.setattr(sys.modules["dashlib.pages.visit"], "_request", lambda: request)
+    monkeypatch.setenv("QUERY_STRING", "")
+    monkeypatch.setenv("VOILA_PREHEAT", "True")
+
+
+def test_a_warm_kernel_draws_the_page_for_nobody_and_then_waits_for_its_visitor(clinic, monkeypatch):
+    told, drawn = [], []
+    monkeypatch.setattr(comm, "create_comm", lambda **given: told.append(given) or comm.DummyComm(**given))
+    waiting(monkeypatch, QUERY_STRING="lang=en")
+    asked = pages.visit(lambda visit: drawn.append(pages.error_rates(visit, clinic)))
+    assert (asked.lang, len(drawn), told) == ("en", 1, [])
+    assert "96,4" in drawn[0].outline
+    pages.error_rates(asked, clinic)
+    assert told != []
+
+
+def test_a_page_that_could_not_be_rehearsed_is_drawn_when_somebody_comes(monkeypatch):
+    waiting(monkeypatch, QUERY_STRING="")
+    assert pages.visit(lambda _: 1 / 0).lang == "fr"

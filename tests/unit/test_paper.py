@@ -6,7 +6,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from dashlib import paper, periodicals
+from dashlib import charts, paper, periodicals
 from dashlib.errors import DatabaseUnavailable, PdfUnavailable
 from dashlib.reports import SECTIONS, PeriodReport, tables
 from dashlib.reports.sections import section
@@ -81,8 +81,8 @@ def test_the_foot_of_each_page_counts_pages_and_names_the_runs(runs, lang, foot)
 
 
 def test_paper_has_the_light_colours_written_out():
-    assert paper.coloured('<i style="color:var(--error)">✕</i>') == '<i style="color:#8A1A1D">✕</i>'
-    assert "var(" not in paper.coloured(paper.css([1], "fr"))
+    assert charts.coloured('<i style="color:var(--error)">✕</i>') == '<i style="color:#8A1A1D">✕</i>'
+    assert "var(" not in charts.coloured(paper.css([1], "fr"))
 
 
 def test_a_system_without_pango_says_what_to_install(tmp_path, monkeypatch):
