@@ -14,12 +14,13 @@ MOST = 0.8
 MOST_RULES = 12
 
 
-def pareto(rules: pl.DataFrame, lang: str, *, by: Measure = "stake", width: Width = "container") -> alt.LayerChart:
+def pareto(
+    rules: pl.DataFrame, lang: str, *, by: Measure = "stake", most: int = MOST_RULES, width: Width = "container"
+) -> alt.LayerChart:
     """Rules by a measure, most first: a bar a rule, its name above it, and at the right the share reached so far.
 
     Args:
-        rules: (rules): rule_id, label, severity, and the column `by`. The first MOST_RULES are drawn, shares are of
-            all.
+        rules: (rules): rule_id, label, severity, and the column `by`. The first `most` are drawn, shares are of all.
     """
     whole = float(rules[by].sum()) or 1.0
     drawn = (
@@ -27,7 +28,7 @@ def pareto(rules: pl.DataFrame, lang: str, *, by: Measure = "stake", width: Widt
         .filter(pl.col("value") > 0)
         .sort("value", "rule_id", descending=[True, False])
         .with_columns(reached=pl.col("value").cum_sum() / whole)
-        .head(MOST_RULES)
+        .head(most)
         .with_columns(
             named=pl.col("severity").replace_strict({s: texts.text(f"severity.{s}", lang) for s in SEVERITY_TONE}),
         )

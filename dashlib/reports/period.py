@@ -130,8 +130,8 @@ class PeriodReport:
         lang, rules = self.lang, self._facts.rules.filter(pl.col("results") > 0)
         if rules.is_empty():
             return self._headed("rules", markup.state("good", texts.text("paper.rules.none", lang)))
-        staked = rules.filter(pl.col("stake") > 0).head(RULES_LISTED)
-        bars = self._drawn(charts.pareto(staked, lang, width=FULL), "chart.pareto") if staked.height else ""
+        drawn = charts.pareto(rules, lang, most=RULES_LISTED, width=FULL)
+        bars = self._drawn(drawn, "chart.pareto") if rules["stake"].sum() else ""
         more = rules["rule_id"].n_unique() - rules.head(RULES_LISTED)["rule_id"].n_unique()
         rest = f'<p class="after">{texts.plural("rules.more", more, lang)}</p>' if more > 0 else ""
         return self._headed("rules", bars + tables.rules(rules.head(RULES_LISTED), lang) + rest)

@@ -7,6 +7,7 @@ from dashlib.metrics import Scope
 from dashlib.reports import SECTIONS, PeriodReport, newest_period
 from dashlib.reports.facts import PeriodFacts
 from dashlib.validation import validate_file
+from tests import seed
 from tests.exports import export, line
 
 pytestmark = pytest.mark.database
@@ -22,6 +23,8 @@ ELSEWHERE = (
     line(facture="900000004", code="15815", date="2025-06-11", debut="10:00", **TWO),
 )
 MENDED = line(facture="900000004", code="15804", date="2025-06-11", debut="10:00", **TWO)
+HEAD = "date_de_service | doctor | lieu_de_pratique | rule_id | severity | results | lines | at_risk"
+TWENTY_RULES = "\n".join([HEAD, *(f"2025-06-10 | M1 | 54999 | RULE_{n:02} | error | 1 | 1 | 10.00" for n in range(20))])
 
 
 @pytest.fixture
@@ -100,3 +103,12 @@ def test_a_period_without_lines_says_so_in_every_section(clinic):
 def test_the_newest_period_is_the_last_whole_one_that_runs_hold_or_the_one_that_they_begin_in(clinic):
     assert newest_period(clinic, "weekly").name == "2025-W23"
     assert newest_period(clinic, "monthly").name == "2025-06"
+
+
+def test_shares_beside_the_first_rules_are_of_all_rules(wb):
+    with wb.database.connect() as connection:
+        run = seed.run(connection, wb.viewer.id)
+        seed.days(connection, run, "date_de_service | doctor | lieu_de_pratique | lines\n2025-06-10 | M1 | 54999 | 90")
+        seed.rules(connection, run, TWENTY_RULES)
+    bars = PeriodReport(wb, "weekly", WEEK).rules.partition("</svg>")[0]
+    assert re.findall(r">(\d+\s%)<", bars) == [f"{5 * rules}\u00a0%" for rules in range(1, 11)]
